@@ -1,0 +1,71 @@
+package decide
+
+import (
+	"time"
+
+	"walm/predict"
+	"walm/vm"
+)
+
+// Profile is what a user wants most.
+type Profile string
+
+// The profiles: points in one published cost (see Policy.Cost).
+const (
+	Evacuate Profile = "evacuate" // TMT + 0.1 × service loss
+	Balanced Profile = "balanced" // service loss + 0.1 × TMT
+	Gentle   Profile = "gentle"   // service loss + 0.01 × TMT
+	Safe     Profile = "safe"     // balanced, among the methods that can be aborted to the end
+)
+
+// Policy is what a user asks for: a profile and limits that are never broken knowingly. A zero limit is none.
+type Policy struct {
+	Profile     Profile
+	Method      vm.Method     `json:",omitempty"` // forced by the user; empty: walm chooses
+	MaxDowntime time.Duration `json:",omitempty"`
+	Deadline    time.Duration `json:",omitempty"` // for the total migration time
+	MaxSlowdown float64       `json:",omitempty"` // share of its speed that the VM may lose while it runs, 0 to 1
+	NoPostcopy  bool          `json:",omitempty"`
+}
+
+// Plan is the chosen method with its parameters, and why.
+type Plan struct {
+	Method   vm.Method
+	Params   vm.Params
+	Forecast predict.Forecast
+	Forced   bool // the user named the method
+	Reason   Reason
+}
+
+// Reason says why a method was chosen and why each other one was not.
+type Reason struct {
+	Why     string
+	Options []Option // every method, best first, those that are out last
+}
+
+// Option is a method as it was weighed.
+type Option struct {
+	Method vm.Method
+	Cost   float64 // seconds, see Policy.Cost; +Inf where it is out
+	Out    string  // why it cannot be taken; empty where it could
+	Why    string  // why it lost, or won
+}
+
+// Move is what to do at a pass boundary.
+type Move string
+
+// The moves in flight.
+const (
+	GoOn          Move = "go on"
+	SwitchNow     Move = "switch to post-copy"
+	RaiseLimit    Move = "raise the downtime limit"
+	StopAndFinish Move = "stop and copy the rest"
+	GiveUp        Move = "cancel"
+)
+
+// Adjustment is a move with its parameter and the reason for it.
+type Adjustment struct {
+	Move   Move
+	Limit  time.Duration `json:",omitempty"` // with RaiseLimit
+	Reason string
+}

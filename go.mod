@@ -1,0 +1,3 @@
+module walm
+
+go 1.26.8

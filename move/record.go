@@ -1,0 +1,37 @@
+package move
+
+import (
+	"time"
+
+	"walm/decide"
+	"walm/measure"
+	"walm/predict"
+	"walm/vm"
+)
+
+// Record is everything about one move, from the look at the VM to the measured outcome.
+type Record struct {
+	ID        string
+	VM        string
+	Source    string // "QEMU 10.0.2, TCG"
+	Target    string
+	Simulated bool
+	Started   time.Time // the command was accepted
+	Trace     vm.Trace
+	Link      vm.Link
+	Host      predict.Host
+	Policy    decide.Policy
+	Forecasts []predict.Forecast
+	Plan      decide.Plan
+	Events    []vm.Event      // everything the driver told, in order
+	Moves     []Decision      // what was decided in flight
+	Beats     []measure.Beat  `json:",omitempty"` // the guest's throughput
+	LinkUse   []measure.Count `json:",omitempty"` // the link's byte counter
+	Outcome   measure.Outcome
+}
+
+// Decision is an adjustment as it was made.
+type Decision struct {
+	At time.Time
+	decide.Adjustment
+}

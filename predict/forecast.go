@@ -1,0 +1,42 @@
+package predict
+
+import (
+	"time"
+
+	"walm/vm"
+)
+
+// Span is a forecast duration: the median, and the interval that should hold it in 80 of 100 cases.
+type Span struct{ Lo, Mid, Hi time.Duration }
+
+// Size is a forecast amount, with the same interval.
+type Size struct{ Lo, Mid, Hi vm.Bytes }
+
+// Never is the duration of what does not end.
+const Never = time.Duration(1<<63 - 1)
+
+// Forecast is what a method would cost.
+type Forecast struct {
+	Method    vm.Method
+	Params    vm.Params
+	TMT       Span     // total migration time
+	DT        Span     // downtime
+	Loss      Span     // service loss: lost work, in seconds of the VM at full speed
+	Exposure  Span     // time in which a failure of host or link loses the VM: post-copy's second half
+	Bytes     Size     // sent over the link
+	Passes    int      // pre-copy passes, median
+	Converges float64  // probability that it ends by itself, 0 to 1
+	Slowdown  float64  // worst share of its speed that the VM loses while it runs, 0 to 1, median
+	N         int      // replays behind the intervals
+	Warnings  []string `json:",omitempty"`
+}
+
+// Host holds the constants of a pair of hosts that no look at the VM can tell. They are fitted from outcomes.
+type Host struct {
+	Setup        time.Duration // command accepted → first page sent
+	Switchover   time.Duration // downtime beyond remaining ÷ bandwidth: device state, stop, start
+	Finish       time.Duration // last byte sent → source has nothing of the VM
+	FaultService time.Duration // a remote page fault, link unloaded
+	DiskRate     vm.Rate       // offline: writing and reading the state file
+	Source       string        // "default" or where they were fitted
+}

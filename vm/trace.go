@@ -1,0 +1,96 @@
+package vm
+
+import (
+	"math"
+	"sort"
+	"time"
+)
+
+// Class is what a VM is busy with.
+type Class string
+
+// Classes, after the resource that is used most.
+const (
+	Idle             Class = "idle"
+	CPUIntensive     Class = "cpu-intensive"
+	MemoryIntensive  Class = "memory-intensive" // writes much of its memory
+	NetworkIntensive Class = "network-intensive"
+)
+
+// Point is one point of a dirty curve.
+type Point struct {
+	Window time.Duration // how long the VM ran
+	Dirty  Bytes         // unique memory whose content changed within it
+	Err    Bytes         // standard error of Dirty from sampling
+}
+
+// Curve is the dirty curve W(t): points in increasing order of Window, none of them at 0.
+// It is concave and does not decrease, up to sampling error.
+type Curve []Point
+
+// At interpolates W(t). Below the first window it is linear through the origin; beyond the last it goes on with the
+// slope of the last segment, because nothing is known of what was not watched.
+func (c Curve) At(t time.Duration) Bytes {
+	if len(c) == 0 || t <= 0 {
+		return 0
+	}
+	i := sort.Search(len(c), func(i int) bool { return c[i].Window >= t })
+	switch {
+	case i == 0:
+		return along(Point{}, c[0], t)
+	case i == len(c) && i == 1:
+		return along(Point{}, c[0], t)
+	case i == len(c):
+		return along(c[i-2], c[i-1], t)
+	}
+	return along(c[i-1], c[i], t)
+}
+
+func along(a, b Point, t time.Duration) Bytes {
+	if b.Window <= a.Window {
+		return b.Dirty
+	}
+	slope := float64(b.Dirty-a.Dirty) / float64(b.Window-a.Window)
+	return max(a.Dirty, a.Dirty+Bytes(math.Round(slope*float64(t-a.Window))))
+}
+
+// Trace is what was seen of a VM in one look.
+type Trace struct {
+	Taken    time.Time
+	Took     time.Duration // how long the look lasted
+	Source   string        // what looked: "host memory", "qmp page-sampling", "simulated"
+	Samples  int           // pages sampled, the n of Curve and Zero
+	RAM      Bytes         // guest RAM, all blocks
+	Present  Bytes         // RAM that the host has given the guest
+	Zero     Bytes         // RAM that holds only zeros, absent pages among it
+	ZeroErr  Bytes         // standard error of Zero
+	Curve    Curve
+	VCPUs    []float64 // share of a core that each vCPU used, 0 to 1
+	NetIn    Rate      // into the VM
+	NetOut   Rate      // out of the VM
+	Class    Class
+	Warnings []string `json:",omitempty"`
+}
+
+// Link is the path that the migration takes.
+type Link struct {
+	Bandwidth Rate          // TCP goodput
+	Err       Rate          // standard error of Bandwidth
+	RTT       time.Duration // round trip, unloaded
+	Source    string        // "measured", "given", "assumed"
+}
+
+// Block is a piece of guest RAM in the hypervisor's address space.
+type Block struct {
+	GuestAddr uint64
+	HostAddr  uint64
+	Size      Bytes
+}
+
+// Layout says where a VM's memory is on this host.
+type Layout struct {
+	PID    int
+	Blocks []Block
+	VCPUs  []int    // thread ids
+	Taps   []string // network interfaces of the VM in the process' network namespace
+}
