@@ -54,6 +54,7 @@ type Params struct {
 	ThrottleMax       int           `json:",omitempty"` // auto-converge: limit, percent
 	Preempt           bool          `json:",omitempty"` // post-copy: faulted pages on a channel of their own
 	Multifd           int           `json:",omitempty"` // parallel channels of pre-copy; 0: one stream
+	Postcopy          bool          `json:",omitempty"` // armed: the VM may be switched to post-copy in flight
 }
 
 // QEMU's own defaults, the same from 7.2 to 10.2 (migration/options.c).

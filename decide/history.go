@@ -1,0 +1,24 @@
+package decide
+
+import (
+	"time"
+
+	"walm/vm"
+)
+
+// Pass is a pre-copy pass as it stood when it began.
+type Pass struct {
+	N         int
+	Began     time.Time
+	Remaining vm.Bytes // at the boundary: what this pass has to send
+	Sent      vm.Bytes // on the wire until then
+	Rate      vm.Rate  // of the stream
+	Throttle  int      // percent
+}
+
+// History is what is known of a running migration at a pass boundary.
+type History struct {
+	Started time.Time
+	Passes  []Pass // in order; the last has just begun
+	Link    vm.Rate
+}

@@ -1,0 +1,103 @@
+package predict
+
+import (
+	"math"
+
+	"walm/vm"
+)
+
+// run replays method m once.
+func (w *world) run(m vm.Method, p vm.Params) cost {
+	switch m {
+	case vm.Offline:
+		return w.offline(p)
+	case vm.StopAndCopy:
+		return w.stopAndCopy()
+	case vm.PostCopy:
+		return w.postcopy(pass{pending: float64(w.ram - w.zero)}, w.zero, p)
+	case vm.Hybrid:
+		return w.hybrid(p)
+	case vm.AutoConverge:
+		return w.live(p, newThrottle(p))
+	default:
+		return w.live(p, nil)
+	}
+}
+
+// offline saves to a file, copies the file, restores from it; the VM stands still throughout.
+func (w *world) offline(p vm.Params) cost {
+	size := wire(w.ram-w.zero, w.zero)
+	copying := w.bandwidth
+	if p.Bandwidth > 0 {
+		copying = math.Min(copying, float64(p.Bandwidth))
+	}
+	t := 2*size/float64(w.host.DiskRate) + size/copying + w.host.Switchover.Seconds()
+	return cost{tmt: seconds(w.host.Setup.Seconds() + t), dt: seconds(t), loss: seconds(t), bytes: size}
+}
+
+// stopAndCopy runs as pre-copy with the longest downtime limit that QEMU takes: it stops the VM once it has its first
+// reading of the bandwidth. A VM stopped by hand instead would be left standing if walm died.
+func (w *world) stopAndCopy() cost {
+	before := settle.Seconds()
+	sent := math.Min(w.bandwidth*before, wire(w.ram-w.zero, w.zero))
+	rest := wire(w.ram-w.zero, w.zero) - sent + w.dirty(settle)/float64(vm.Page)*pageOnWire
+	dt := rest/w.bandwidth + w.host.Switchover.Seconds()
+	return cost{tmt: seconds(w.host.Setup.Seconds() + before + dt + w.host.Finish.Seconds()),
+		dt: seconds(dt), loss: seconds(dt), bytes: sent + rest, passes: 1}
+}
+
+// live is pre-copy, throttled or not.
+func (w *world) live(p vm.Params, t *throttle) cost {
+	var end cost
+	worst := 0.0
+	if !w.precopy(p, t, func(s pass) bool {
+		worst = math.Max(worst, 1-s.speed)
+		end = endless(s)
+		if s.fits {
+			end = w.stop(s)
+		}
+		return s.fits
+	}) {
+		end.tmt = Never
+	}
+	end.slowdown = worst
+	return end
+}
+
+// hybrid is Params.Passes pre-copy passes, then post-copy; it ends as pre-copy if that converges first.
+func (w *world) hybrid(p vm.Params) cost {
+	var end cost
+	w.precopy(p, nil, func(s pass) bool {
+		switch {
+		case s.fits:
+			end = w.stop(s)
+		case s.n > p.Passes:
+			end = w.postcopy(s, 0, p)
+		default:
+			return false
+		}
+		return true
+	})
+	return end
+}
+
+// postcopy moves the VM with s.pending of its memory still at the source, and zero as zero pages to be named.
+func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
+	rest := s.pending/float64(vm.Page)*pageOnWire + float64(zero)/float64(vm.Page)*zeroOnWire
+	background := w.bandwidth
+	if p.PostcopyBandwidth > 0 {
+		background = math.Min(background, float64(p.PostcopyBandwidth))
+	}
+	t := rest / background
+	dt := w.host.Switchover.Seconds()
+	lost, worst := w.faults(s.pending, t, p)
+	return cost{
+		tmt:      seconds(w.host.Setup.Seconds() + s.at + dt + t + w.host.Finish.Seconds()),
+		dt:       seconds(dt),
+		loss:     seconds(s.lost + dt + lost),
+		exposure: seconds(t),
+		bytes:    s.sent + rest,
+		passes:   s.n - 1,
+		slowdown: worst,
+	}
+}
