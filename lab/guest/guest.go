@@ -1,0 +1,46 @@
+// Package guest is the host's side of a lab guest: the initramfs that it boots, the kernel's command line, and the
+// conversation with the program inside, whose source is in init.
+package guest
+
+import (
+	"walm/lab/guest/load"
+	"walm/lab/guest/wire"
+	"walm/vm"
+)
+
+// Workload is what a guest is busy with.
+type Workload = load.Workload
+
+// ParseWorkload reads a workload such as "cyclic:wset=256MiB,rate=20000,fill=64B"; Workload.String is its inverse.
+func ParseWorkload(s string) (Workload, error) { return load.Parse(s) }
+
+// Message is what a guest tells, Command what it can be asked: see package wire.
+type (
+	Message = wire.Message
+	Command = wire.Command
+)
+
+// EchoPort is the UDP port on which a guest sends every datagram back.
+const EchoPort = 7707
+
+// bootNeeds is the least RAM that the kernel and the guest's program run in, with room to spare.
+const bootNeeds = 112 * vm.MiB
+
+// Needs is the least RAM for a guest that does w.
+func Needs(w Workload) vm.Bytes {
+	need := bootNeeds + w.Arena() + w.Arena()/256 // the kernel's and the workload's own books on each page
+	return (need + vm.MiB - 1) / vm.MiB * vm.MiB
+}
+
+// CommandLine is the kernel's command line for a guest with an address such as "10.77.0.10/24" (none: no network) that
+// starts with w (the zero Workload: none, until the host asks for one).
+func CommandLine(address string, w Workload) string {
+	line := "console=ttyS0 quiet panic=0 oops=panic"
+	if address != "" {
+		line += " walm.ip=" + address
+	}
+	if w.Kind != "" {
+		line += " walm.load=" + w.String()
+	}
+	return line
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"walm/lab/guest/load"
+	"walm/lab/guest/wire"
+)
+
+const beatEvery = 100 * time.Millisecond
+
+// server answers the host. Only serve's goroutine changes the runner.
+type server struct {
+	port   *port
+	boot   string
+	runner atomic.Pointer[load.Runner]
+}
+
+func newServer(p *port) *server {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return &server{port: p, boot: strings.TrimSpace(string(id))}
+}
+
+// serve starts workload, if any, and does what the host asks. It only returns with an error.
+func (s *server) serve(workload string) error {
+	s.port.send(s.do(wire.Command{Verb: wire.Ping}))
+	if workload != "" {
+		s.port.send(s.do(wire.Command{Verb: wire.Start, Workload: workload}))
+	}
+	var lines wire.Lines
+	buf := make([]byte, 4096)
+	for {
+		n, err := s.port.Read(buf)
+		if err != nil {
+			return fmt.Errorf("read the control port: %w", err)
+		}
+		lines.Feed(buf[:n], func(line []byte) {
+			var c wire.Command
+			if wire.Parse(line, &c) {
+				m := s.do(c)
+				m.ID = c.ID
+				s.port.send(m)
+			}
+		})
+	}
+}
+
+// do carries c out and returns the answer.
+func (s *server) do(c wire.Command) wire.Message {
+	r := s.runner.Load()
+	if r == nil {
+		switch c.Verb {
+		case wire.Stop, wire.Mark, wire.Verify, wire.Corrupt:
+			return failed("%s: no workload runs: start one first", c.Verb)
+		}
+	}
+	switch c.Verb {
+	case wire.Ping:
+		m := wire.Message{Kind: wire.Hello, Version: wire.Version, Boot: s.boot}
+		if r != nil {
+			m.Workload = r.Workload().String()
+		}
+		return m
+	case wire.Start:
+		return s.start(c.Workload)
+	case wire.Stop:
+		s.stop()
+		return wire.Message{Kind: wire.Stopped}
+	case wire.Mark:
+		r.Mark()
+		return wire.Message{Kind: wire.Marked}
+	case wire.Verify:
+		return wire.Message{Kind: wire.Verified, Check: r.Verify()}
+	case wire.Corrupt:
+		r.Corrupt(c.Page)
+		return wire.Message{Kind: wire.Corrupted}
+	}
+	return failed("unknown command %.20q", c.Verb)
+}
+
+func (s *server) start(workload string) wire.Message {
+	w, err := load.Parse(workload)
+	if err != nil {
+		return failed("%v", err)
+	}
+	s.stop()
+	r, err := load.Start(w)
+	if err != nil {
+		return failed("%v", err)
+	}
+	s.runner.Store(r)
+	return wire.Message{Kind: wire.Ready, Workload: w.String(), Arena: w.Arena()}
+}
+
+func (s *server) stop() {
+	if r := s.runner.Swap(nil); r != nil {
+		r.Close()
+	}
+}
+
+func failed(format string, args ...any) wire.Message {
+	return wire.Message{Kind: wire.Error, Error: fmt.Sprintf(format, args...)}
+}
+
+// beat reports ten times a second, at times that do not drift. It only returns with an error.
+func (s *server) beat() error {
+	if err := realTime(beatPriority); err != nil {
+		return err
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("read the clock: %w", err)
+	}
+	for next := now.Nano(); ; {
+		m := wire.Message{Kind: wire.Beat, Up: time.Duration(now.Nano())}
+		if r := s.runner.Load(); r != nil {
+			m.Ops, m.Bytes = r.Ops(), r.Written()
+		}
+		s.port.send(m)
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			return fmt.Errorf("read the clock: %w", err)
+		}
+		next = max(next+int64(beatEvery), now.Nano()) // after a stall, go on from now
+		until := unix.NsecToTimespec(next)
+		unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &until, nil)
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			return fmt.Errorf("read the clock: %w", err)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package load
+
+import (
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"walm/vm"
+)
+
+const (
+	wordSize  = 8
+	pageWords = int(vm.Page) / wordSize
+
+	// Odd constants that share no structure: a page's words step by weyl (2⁶⁴/φ), its writes by renewal.
+	weyl    = 0x9e3779b97f4a7c15
+	renewal = 0xd1342543de82ef95
+)
+
+type page [pageWords]uint64
+
+// Arena is memory whose every word is known: word j of page p is seed(p) + s·renewal + j·weyl, where s is the number
+// of writes to the page for the words that a write renews and 0 for the rest. A page that is stale, misplaced, zeroed
+// or damaged in one bit therefore differs from what it must hold. Weyl sequences cost one addition a word and neither
+// compress nor repeat within or between pages.
+//
+// The numbers of writes are kept apart from the pages, with a checksum of their own. They are memory that is written
+// too, so they are short and wrap: a working set of n pages dirties up to n/2048 pages more than itself.
+type Arena struct {
+	pages  []page
+	renew  int      // words that a write renews
+	writes []uint16 // by page, modulo 2¹⁶
+	sum    uint64   // Σ seed(p)·writes[p]
+	marked []uint16 // writes, when last marked
+	met    int
+	memory []byte
+}
+
+// Check is what a check of all of an Arena found.
+type Check struct {
+	Pages   int   `json:"pages"`           // checked
+	Bad     int   `json:"bad"`             // of them, not as last written
+	Met     int   `json:"met"`             // times that the workload itself met a wrong page, since its start
+	Written int   `json:"written"`         // pages written since the mark
+	Table   bool  `json:"table"`           // the count of writes per page agrees with its checksum
+	First   []int `json:"first,omitempty"` // the first few bad pages
+}
+
+// OK says whether memory held what was written to it, now and each time that the workload looked.
+func (c Check) OK() bool { return c.Pages > 0 && c.Bad == 0 && c.Met == 0 && c.Table }
+
+const firstPages = 4 // a Check must stay a short line
+
+// newArena maps size bytes, whole pages, and fills them.
+func newArena(size, fill vm.Bytes) (*Arena, error) {
+	m, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, fmt.Errorf("map %v for the workload: %w", size, err)
+	}
+	n := int(size / vm.Page)
+	a := &Arena{
+		pages:  unsafe.Slice((*page)(unsafe.Pointer(unsafe.SliceData(m))), n),
+		renew:  int(fill) / wordSize,
+		writes: make([]uint16, n),
+		marked: make([]uint16, n),
+		memory: m,
+	}
+	for p := range a.pages {
+		run(a.pages[p][:], seed(p))
+	}
+	return a, nil
+}
+
+func (a *Arena) free() error {
+	a.pages = nil
+	return unix.Munmap(a.memory)
+}
+
+// seed is the first word of page p before any write: the page's number through splitmix64's finaliser, made odd so
+// that its multiples in Arena.sum are all different.
+func seed(p int) uint64 {
+	x := (uint64(p) + 1) * weyl
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31 | 1
+}
+
+// run fills words with a Weyl sequence from x.
+func run(words []uint64, x uint64) {
+	for len(words) >= 8 {
+		w := (*[8]uint64)(words)
+		w[0], w[1], w[2], w[3] = x, x+weyl, x+weyl*2&mask, x+weyl*3&mask
+		x += weyl * 4 & mask
+		w[4], w[5], w[6], w[7] = x, x+weyl, x+weyl*2&mask, x+weyl*3&mask
+		x += weyl * 4 & mask
+		words = words[8:]
+	}
+	for j := range words {
+		words[j] = x
+		x += weyl
+	}
+}
+
+// differs returns a word that is zero if words are the Weyl sequence from x.
+func differs(words []uint64, x uint64) (d uint64) {
+	for len(words) >= 8 {
+		w := (*[8]uint64)(words)
+		d |= w[0] ^ x | w[1] ^ (x + weyl) | w[2] ^ (x + weyl*2&mask) | w[3] ^ (x + weyl*3&mask)
+		x += weyl * 4 & mask
+		d |= w[4] ^ x | w[5] ^ (x + weyl) | w[6] ^ (x + weyl*2&mask) | w[7] ^ (x + weyl*3&mask)
+		x += weyl * 4 & mask
+		words = words[8:]
+	}
+	for _, w := range words {
+		d |= w ^ x
+		x += weyl
+	}
+	return d
+}
+
+const mask = 1<<64 - 1 // constants are exact: their multiples must be cut to a word
+
+// write renews page p. It looks at the first word before: a page that lost its last write would otherwise be made
+// good by the next one, and no later check could tell.
+func (a *Arena) write(p int) {
+	s, w, b := &a.writes[p], &a.pages[p], seed(p)
+	if w[0] != b+uint64(*s)*renewal {
+		a.met++
+	}
+	*s++
+	a.sum += b
+	if *s == 0 {
+		a.sum -= b << 16
+	}
+	run(w[:a.renew], b+uint64(*s)*renewal)
+}
+
+// read reads all of page p.
+func (a *Arena) read(p int) {
+	if !a.holds(p) {
+		a.met++
+	}
+}
+
+func (a *Arena) holds(p int) bool {
+	w, b := &a.pages[p], seed(p)
+	return differs(w[:a.renew], b+uint64(a.writes[p])*renewal)|
+		differs(w[a.renew:], b+uint64(a.renew)*weyl) == 0
+}
+
+// mark makes check count the pages written from here on.
+func (a *Arena) mark() { copy(a.marked, a.writes) }
+
+// check looks at every word of every page.
+func (a *Arena) check() Check {
+	c := Check{Pages: len(a.pages), Met: a.met}
+	var sum uint64
+	for p := range a.pages {
+		if !a.holds(p) {
+			if c.Bad++; len(c.First) < firstPages {
+				c.First = append(c.First, p)
+			}
+		}
+		if a.writes[p] != a.marked[p] {
+			c.Written++
+		}
+		sum += seed(p) * uint64(a.writes[p])
+	}
+	c.Table = sum == a.sum
+	return c
+}
+
+// corrupt flips the last bit of a page, as no write of the workload would.
+func (a *Arena) corrupt(p int) { a.pages[p][pageWords-1] ^= 1 }
+
+// pick maps a random word to a page.
+func (a *Arena) pick(x uint64) int {
+	hi, _ := bits.Mul64(x, uint64(len(a.pages)))
+	return int(hi)
+}
