@@ -1,0 +1,132 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"walm/decide"
+	"walm/move"
+	"walm/predict"
+	"walm/vm"
+)
+
+// Forecasts shows what each method would cost, which was chosen, and why each other one was not.
+func Forecasts(w io.Writer, rec move.Record, style Style) error {
+	p := &page{Style: style}
+	p.simulated(rec.Simulated)
+	p.line("%s", p.paint(bold, fmt.Sprintf("What moving %s would cost", clean(rec.VM))))
+	p.line("  median (80 %% interval) of %s; cost in s for profile %s", replays(rec.Forecasts), rec.Policy.Profile)
+	p.line("  link %s; host constants: %s", clean(linkText(rec.Link)), clean(rec.Host.Source))
+	p.line("")
+	var rows [][]string
+	for _, f := range ordered(rec.Forecasts) {
+		mark, name := "", string(f.Method)
+		if f.Method == rec.Plan.Method {
+			mark, name = p.paint(good, "→"), p.paint(good, name)
+		}
+		rows = append(rows, []string{mark, name, span(f.TMT), span(f.DT), span(f.Loss), size(f.Bytes),
+			percent(f.Converges), cost(rec.Plan.Reason, f.Method)})
+	}
+	p.table([]string{"", "method", "total time", "downtime", "service loss", "bytes", "converges", "cost"},
+		[]bool{false, false, true, true, true, true, true, true}, rows)
+	p.choice(rec.Plan)
+	p.forecastWarnings(rec)
+	return p.flush(w)
+}
+
+func (p *page) choice(plan decide.Plan) {
+	if plan.Method == "" {
+		p.line("\n%s: %s", p.paint(bad, "No method chosen"), clean(plan.Reason.Why))
+	} else {
+		p.line("\n%s %s", p.paint(bold, chosen(plan)), clean(plan.Reason.Why))
+	}
+	var rows [][]string
+	for _, o := range plan.Reason.Options {
+		if o.Method != plan.Method {
+			rows = append(rows, []string{string(o.Method), clean(optionText(o))})
+		}
+	}
+	p.table(nil, []bool{false, false}, rows)
+}
+
+func (p *page) forecastWarnings(rec move.Record) {
+	if list := forecastWarnings(rec); len(list) > 0 {
+		p.heading("Warnings")
+		p.warnings(list)
+	}
+}
+
+// forecastWarnings lists what the look and the forecasts warn of, each once per method.
+func forecastWarnings(rec move.Record) []string {
+	list := slices.Clone(rec.Trace.Warnings)
+	for _, f := range ordered(rec.Forecasts) {
+		for _, w := range f.Warnings {
+			list = append(list, fmt.Sprintf("%s: %s", f.Method, w))
+		}
+	}
+	return list
+}
+
+func chosen(plan decide.Plan) string {
+	s := "Chosen: "
+	if plan.Forced {
+		s = "Told to use: "
+	}
+	s += string(plan.Method)
+	if list := params(plan.Params); list != "" {
+		s += " (" + list + ")"
+	}
+	return s + ":"
+}
+
+func optionText(o decide.Option) string {
+	switch {
+	case o.Out != "" && o.Why != "":
+		return fmt.Sprintf("out: %s; %s", o.Out, o.Why)
+	case o.Out != "":
+		return "out: " + o.Out
+	}
+	return o.Why
+}
+
+func cost(r decide.Reason, m vm.Method) string {
+	for _, o := range r.Options {
+		switch {
+		case o.Method != m:
+		case o.Out != "" || math.IsInf(o.Cost, 0):
+			return "out"
+		default:
+			return digits(o.Cost)
+		}
+	}
+	return "–"
+}
+
+// ordered is fs in display order, whatever order it came in.
+func ordered(fs []predict.Forecast) []predict.Forecast {
+	list := slices.Clone(fs)
+	slices.SortStableFunc(list, func(a, b predict.Forecast) int {
+		return slices.Index(vm.Methods(), a.Method) - slices.Index(vm.Methods(), b.Method)
+	})
+	return list
+}
+
+func replays(fs []predict.Forecast) string {
+	if len(fs) == 0 {
+		return "no replay"
+	}
+	lo, hi := fs[0].N, fs[0].N
+	for _, f := range fs {
+		lo, hi = min(lo, f.N), max(hi, f.N)
+	}
+	if lo < hi {
+		return fmt.Sprintf("n = %s to %s replays a method", count(lo), count(hi))
+	}
+	return fmt.Sprintf("n = %s a method", plural(hi, "replay"))
+}
+
+func linkText(l vm.Link) string {
+	return fmt.Sprintf("%s ± %s, round trip %s (%s)", l.Bandwidth, l.Err, Duration(l.RTT), l.Source)
+}

@@ -1,0 +1,186 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"time"
+
+	"walm/measure"
+	"walm/move"
+	"walm/predict"
+	"walm/vm"
+)
+
+// JSON writes rec in the public schema "walm.record" (SCHEMA.md). It differs from encoding/json's view of Record: that
+// one is walm's own, in Go's units, and has no number for +Inf.
+func JSON(w io.Writer, rec move.Record) error {
+	return write(w, newDocument("walm.record", rec))
+}
+
+// AdviceJSON writes what was seen, forecast and chosen of rec, in the public schema "walm.advice": the same document
+// without anything of a move.
+func AdviceJSON(w io.Writer, rec move.Record) error {
+	rec.Outcome, rec.Events, rec.Moves, rec.Beats, rec.LinkUse = measure.Outcome{}, nil, nil, nil, nil
+	d := newDocument("walm.advice", rec)
+	d.Outcome = nil
+	return write(w, d)
+}
+
+func write(w io.Writer, d document) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(d)
+}
+
+func newDocument(schema string, rec move.Record) document {
+	d := document{Schema: schema, Version: schemaVersion, Simulated: rec.Simulated, ID: rec.ID, VM: rec.VM,
+		Source: rec.Source, Target: rec.Target, Started: moment(rec.Started), Trace: newTrace(rec.Trace),
+		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT)},
+		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Finish),
+			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
+		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)), used(rec.Policy.MaxDowntime.Seconds()),
+			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy},
+		Forecasts: []forecast{}, Decisions: []decision{}, Events: []event{}, Beats: []beat{}, LinkUse: []reading{}}
+	for _, f := range ordered(rec.Forecasts) {
+		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
+	}
+	d.Plan = planDoc{text(string(rec.Plan.Method)), newParams(rec.Plan.Params), rec.Plan.Forced, rec.Plan.Reason.Why, []option{}}
+	for _, o := range rec.Plan.Reason.Options {
+		c := &o.Cost
+		if o.Out != "" || math.IsInf(o.Cost, 0) || math.IsNaN(o.Cost) {
+			c = nil
+		}
+		d.Plan.Options = append(d.Plan.Options, option{string(o.Method), c, text(o.Out), o.Why})
+	}
+	d.Outcome = newOutcome(rec)
+	offset := func(t time.Time) float64 { return t.Sub(rec.Started).Seconds() }
+	for _, m := range rec.Moves {
+		d.Decisions = append(d.Decisions, decision{offset(m.At), string(m.Move), used(m.Limit.Seconds()), m.Reason})
+	}
+	for _, e := range rec.Events {
+		d.Events = append(d.Events, newEvent(offset(e.At), e))
+	}
+	for _, b := range rec.Beats {
+		d.Beats = append(d.Beats, beat{offset(b.At), seconds(b.Up), b.Ops, string(b.Side)})
+	}
+	for _, c := range rec.LinkUse {
+		d.LinkUse = append(d.LinkUse, reading{offset(c.At), number(c.Bytes)})
+	}
+	return d
+}
+
+func newTrace(t vm.Trace) traceDoc {
+	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), number(t.Present),
+		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, list(t.VCPUs), number(t.NetIn), number(t.NetOut),
+		[]point{}, list(t.Warnings)}
+	for _, p := range t.Curve {
+		d.Curve = append(d.Curve, point{seconds(p.Window), figure{number(p.Dirty), number(p.Err), t.Samples, t.Source}})
+	}
+	return d
+}
+
+func newForecast(f predict.Forecast, traceSource string) forecast {
+	source := "replay of a trace: " + traceSource
+	span := func(s predict.Span) estimate {
+		return estimate{seconds(s.Lo), seconds(s.Mid), seconds(s.Hi), s.Mid == predict.Never, level, f.N, source}
+	}
+	bytes := estimate{number(f.Bytes.Lo), number(f.Bytes.Mid), number(f.Bytes.Hi), false, level, f.N, source}
+	return forecast{string(f.Method), newParams(f.Params), span(f.TMT), span(f.DT), span(f.Loss), span(f.Exposure), bytes,
+		f.Passes, f.Converges, f.Slowdown, list(f.Warnings)}
+}
+
+// level is the probability that a forecast's interval is meant to hold (predict.Span).
+const level = 0.8
+
+func newParams(p vm.Params) paramsDoc {
+	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.PostcopyBandwidth)),
+		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
+		used(float64(p.ThrottleMax)), p.Preempt, used(float64(p.Multifd))}
+}
+
+func newOutcome(rec move.Record) *outcomeDoc {
+	o, rows := rec.Outcome, compare(rec)
+	fig := func(r row) figure {
+		if r.value == nil {
+			return figure{Source: "not measured"}
+		}
+		return figure{r.value, nil, 1, r.Source}
+	}
+	d := &outcomeDoc{Result: string(o.Result), Detail: o.Detail, TMT: fig(rows[0]), DT: fig(rows[1]), Service: fig(rows[2]),
+		Loss: fig(rows[3]), Bytes: fig(rows[4]), Passes: o.Passes, Versus: []deviation{}, Warnings: list(o.Warnings),
+		Claimed: claimedDoc{used(o.Claimed.TMT.Seconds()), used(o.Claimed.DT.Seconds()), used(float64(o.Claimed.Bytes))}}
+	keys := []string{"tmt_seconds", "downtime_seconds", "service_downtime_seconds", "service_loss_seconds", "sent_bytes", "passes"}
+	for i, r := range rows {
+		v := deviation{Quantity: keys[i]}
+		if o.Result == measure.Moved && r.mid != nil && r.value != nil {
+			miss := math.Round((*r.mid-*r.value)*1e9) / 1e9
+			v.Error = &miss
+			if *r.value != 0 {
+				relative := miss / *r.value
+				v.Relative = &relative
+			}
+		}
+		if r.Inside != "" {
+			in := r.Inside == "yes"
+			v.Inside = &in
+		}
+		d.Versus = append(d.Versus, v)
+	}
+	if s := o.Service; s != nil {
+		d.Probe = &probeDoc{seconds(s.MedianGap), s.At.Sub(rec.Started).Seconds(), s.Sent, s.Lost, []gap{},
+			seconds(s.Ping), s.PingsSent, s.PingsLost}
+		for _, g := range s.Gaps {
+			d.Probe.Gaps = append(d.Probe.Gaps, gap{g.At.Sub(rec.Started).Seconds(), seconds(g.Len)})
+		}
+	}
+	if l := o.Loss; l != nil {
+		d.Guest = &guestDoc{l.Baseline, seconds(l.Back), l.Complete}
+	}
+	if m := o.Memory; m != nil {
+		d.Memory = &memoryDoc{m.Alive, m.Pages, m.Written, m.Bad, text(m.Err)}
+	}
+	return d
+}
+
+func newEvent(at float64, e vm.Event) event {
+	d := event{At: at, Kind: string(e.Kind), Side: text(string(e.Side)), Status: text(string(e.Status)),
+		Act: text(string(e.Act.Kind)), Pass: used(float64(e.Pass)), Err: text(e.Err)}
+	if p := e.Progress; p != nil {
+		d.Progress = &progress{p.Pass, number(p.Total), number(p.Remaining), number(p.Transferred), number(p.Rate),
+			number(p.DirtyRate), p.Throttle, p.Faults}
+	}
+	return d
+}
+
+// used is null for the zero of "not used".
+func used(x float64) *float64 {
+	if x == 0 {
+		return nil
+	}
+	return &x
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// list makes a missing list an empty one, so that a script need not ask.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
