@@ -1,0 +1,158 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"walm/vm"
+)
+
+// Host looks at a VM from the host it runs on: it hashes a sample of guest pages through process_vm_readv, and again
+// after each window. It asks the hypervisor nothing, so that version and accelerator do not matter, and its cost
+// depends on the number of samples alone, not on the size of the VM.
+//
+// It must not be used on the destination of a post-copy migration; a look fails with ErrUserfault there. Memory that
+// the host cannot see, guest_memfd of SEV-SNP and TDX, looks absent.
+type Host struct {
+	Samples int             // pages; 0: ForecastSamples
+	Windows []time.Duration // increasing; nil: Windows(LongestWindow)
+	// Seed makes the choice of pages repeatable: the n-th look of a Host with the same seed and layout takes the same.
+	Seed uint64
+
+	layout vm.Layout
+	proc   process
+	looks  atomic.Uint64
+}
+
+// NewHost observes the VM with that layout for as long as its process lives.
+func NewHost(l vm.Layout) (*Host, error) {
+	if err := checkBlocks(l.Blocks); err != nil {
+		return nil, err
+	}
+	s, err := readStat(fmt.Sprintf("/proc/%d/stat", l.PID))
+	if err != nil {
+		return nil, fmt.Errorf("look for process %d: %w", l.PID, explain(err))
+	}
+	return &Host{layout: l, proc: process{l.PID, s.start}}, nil
+}
+
+// Look takes a little longer than the longest window.
+func (h *Host) Look(ctx context.Context) (vm.Trace, error) {
+	t, err := h.look(ctx)
+	if err != nil {
+		return vm.Trace{}, fmt.Errorf("look at the memory of process %d: %w", h.layout.PID, explain(err))
+	}
+	return t, nil
+}
+
+func (h *Host) look(ctx context.Context) (vm.Trace, error) {
+	samples, windows := h.Samples, h.Windows
+	if samples <= 0 {
+		samples = ForecastSamples
+	}
+	if windows == nil {
+		windows = Windows(LongestWindow)
+	}
+	if err := h.proc.check(); err != nil {
+		return vm.Trace{}, err
+	}
+	warnings, err := h.proc.backing(h.layout.Blocks)
+	if err != nil {
+		return vm.Trace{}, err
+	}
+	mem, err := openMemory(h.layout.PID)
+	if err != nil {
+		return vm.Trace{}, err
+	}
+	defer mem.close()
+
+	before := h.proc.usage(h.layout)
+	taken := time.Now()
+	addrs := h.sample(samples)
+	w, err := watch(ctx, mem, addrs)
+	if err != nil {
+		return vm.Trace{}, err
+	}
+	n, pages := len(addrs), pagesIn(h.layout.Blocks)
+	zero := count(w.ref, mem.zero)
+	t := vm.Trace{
+		Taken: taken, Source: "host memory", Samples: n, RAM: vm.Bytes(pages) * vm.Page,
+		Present: estimate(mem.present, n, pages),
+		Zero:    estimate(zero, n, pages), ZeroErr: stdErr(zero, n, pages),
+	}
+	if mem.swapped > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d of %d sampled pages were swapped out: the look brought them back, "+
+			"and a migration will read the rest from swap", mem.swapped, n))
+	}
+	for _, window := range windows {
+		if err := h.proc.check(); err != nil {
+			return vm.Trace{}, err
+		}
+		passed, err := w.after(ctx, window)
+		if err != nil {
+			return vm.Trace{}, err
+		}
+		t.Curve = extend(t.Curve, vm.Point{
+			Window: passed, Dirty: estimate(w.count, n, pages), Err: stdErr(w.count, n, pages)})
+	}
+	if err := h.proc.check(); err != nil {
+		return vm.Trace{}, err
+	}
+	after := h.proc.usage(h.layout)
+	t.Took = time.Since(taken)
+	t.VCPUs = before.shares(after, h.layout.VCPUs)
+	t.NetIn, t.NetOut = before.network(after, h.layout.Taps)
+	t.Class = Classify(t)
+	t.Warnings = slices.Concat(warnings, after.fault, doubts(t, w.count))
+	return t, nil
+}
+
+// sample draws the pages of the next look.
+func (h *Host) sample(n int) []uint64 {
+	return draw(h.layout.Blocks, n, rand.New(rand.NewPCG(h.Seed, h.looks.Add(1))))
+}
+
+func count(hashes []uint64, h uint64) (n int) {
+	for _, x := range hashes {
+		if x == h {
+			n++
+		}
+	}
+	return n
+}
+
+// extend adds p to c. Where a machine under load lets a later pass have the shorter mean window, its point, which
+// holds all that the earlier one does, takes the place of that one.
+func extend(c vm.Curve, p vm.Point) vm.Curve {
+	for len(c) > 0 && c[len(c)-1].Window >= p.Window {
+		c = c[:len(c)-1]
+	}
+	return append(c, p)
+}
+
+// Below fewChanged changed samples the standard error is more than 18 % of the estimate.
+const fewChanged = 30
+
+// doubts are the warnings that follow from the numbers of a look in which changed sampled pages had changed.
+func doubts(t vm.Trace, changed int) (warnings []string) {
+	if len(t.Curve) == 0 {
+		return nil
+	}
+	first, last := t.Curve[0], t.Curve[len(t.Curve)-1]
+	switch {
+	case changed == 0:
+		warnings = append(warnings, fmt.Sprintf("none of %d sampled pages changed in %v: at most %v were written (95 %%)",
+			t.Samples, last.Window.Round(time.Millisecond), 3*t.RAM/vm.Bytes(t.Samples)))
+	case changed < fewChanged:
+		warnings = append(warnings, fmt.Sprintf("only %d of %d sampled pages changed: the dirty curve is known to %.0f %% at best",
+			changed, t.Samples, 100*float64(last.Err)/float64(last.Dirty)))
+	case len(t.Curve) > 1 && float64(first.Dirty) > 0.95*float64(last.Dirty):
+		warnings = append(warnings, fmt.Sprintf("all that the VM writes, %v, was written within the shortest window, %v: "+
+			"how fast is not known", last.Dirty, first.Window.Round(time.Millisecond)))
+	}
+	return warnings
+}
