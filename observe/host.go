@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -88,6 +89,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		warnings = append(warnings, fmt.Sprintf("%d of %d sampled pages were swapped out: the look brought them back, "+
 			"and a migration will read the rest from swap", mem.swapped, n))
 	}
+	var busy []time.Duration // windows that the host kept badly
 	for _, window := range windows {
 		if err := h.proc.check(); err != nil {
 			return vm.Trace{}, err
@@ -96,11 +98,19 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		if err != nil {
 			return vm.Trace{}, err
 		}
-		t.Curve = extend(t.Curve, vm.Point{
-			Window: passed, Dirty: estimate(w.count, n, pages), Err: stdErr(w.count, n, pages)})
+		dirty := estimate(w.count, n, pages)
+		late := timingErr(dirty, passed)
+		if late > dirty/10 {
+			busy = append(busy, passed.mean.Round(time.Millisecond))
+		}
+		t.Curve = extend(t.Curve, vm.Point{Window: passed.mean, Dirty: dirty,
+			Err: vm.Bytes(math.Hypot(float64(stdErr(w.count, n, pages)), float64(late)))})
 	}
 	if err := h.proc.check(); err != nil {
 		return vm.Trace{}, err
+	}
+	if len(busy) > 0 {
+		warnings = append(warnings, fmt.Sprintf("the host is busy: not all pages had the windows %v", busy))
 	}
 	after := h.proc.usage(h.layout)
 	t.Took = time.Since(taken)
@@ -125,8 +135,14 @@ func count(hashes []uint64, h uint64) (n int) {
 	return n
 }
 
-// extend adds p to c. Where a machine under load lets a later pass have the shorter mean window, its point, which
-// holds all that the earlier one does, takes the place of that one.
+// timingErr is the part of a point's error that comes from pages read after unlike windows. A dirty curve is nowhere
+// steeper than from the origin to where it is, so half of the spread moves it by no more than this.
+func timingErr(dirty vm.Bytes, s span) vm.Bytes {
+	return vm.Bytes(float64(dirty) * float64(s.spread) / 2 / float64(s.mean))
+}
+
+// extend adds p to c. Where windows come too late to differ, the later point, which holds all that the earlier one
+// does, takes the place of that one.
 func extend(c vm.Curve, p vm.Point) vm.Curve {
 	for len(c) > 0 && c[len(c)-1].Window >= p.Window {
 		c = c[:len(c)-1]

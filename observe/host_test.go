@@ -76,7 +76,9 @@ func TestHostAgainstTruth(t *testing.T) {
 			if math.Abs(trace.VCPUs[0]-share) > 0.05+float64(2*tick)/float64(trace.Took) {
 				t.Errorf("CPU share %.2f; truly %.2f", trace.VCPUs[0], share)
 			}
-			warnings := strings.Join(trace.Warnings, "; ")
+			warnings := strings.Join(slices.DeleteFunc(trace.Warnings, func(w string) bool {
+				return strings.HasPrefix(w, "the host is busy") // it may be, while tests run
+			}), "; ")
 			if tt.warning == "" && warnings != "" || !strings.Contains(warnings, tt.warning) {
 				t.Errorf("warnings %q; want %q", warnings, tt.warning)
 			}

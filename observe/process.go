@@ -22,8 +22,8 @@ const tick = 10 * time.Millisecond
 // stat is what is needed of a /proc/PID/stat or /proc/PID/task/TID/stat (proc_pid_stat(5)).
 type stat struct {
 	state string
-	cpu   time.Duration // user and system time
-	start uint64        // ticks since boot: with the id it names a process for good
+	cpu   uint64 // ticks of user and system time
+	start uint64 // ticks since boot: with the id it names a process for good
 }
 
 func readStat(path string) (stat, error) {
@@ -47,7 +47,7 @@ func parseStat(line string) (stat, error) {
 	user, err1 := strconv.ParseUint(f[11], 10, 63)
 	system, err2 := strconv.ParseUint(f[12], 10, 63)
 	start, err3 := strconv.ParseUint(f[19], 10, 64)
-	return stat{f[0], time.Duration(user+system) * tick, start}, errors.Join(err1, err2, err3)
+	return stat{f[0], user + system, start}, errors.Join(err1, err2, err3)
 }
 
 // process is a process that must still be the one it was.

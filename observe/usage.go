@@ -13,7 +13,7 @@ import (
 // usage is what the VM has used so far.
 type usage struct {
 	at    time.Time
-	cpu   map[int]time.Duration // by vCPU thread
+	cpu   map[int]uint64 // ticks, by vCPU thread
 	taps  map[string]traffic
 	fault []string // what could not be had
 }
@@ -23,7 +23,7 @@ type traffic struct{ rx, tx uint64 }
 
 // usage reads the counters. What it cannot read is a warning, not an error: the memory is what a look is for.
 func (p process) usage(l vm.Layout) usage {
-	u := usage{at: time.Now(), cpu: map[int]time.Duration{}}
+	u := usage{at: time.Now(), cpu: map[int]uint64{}}
 	for _, tid := range l.VCPUs {
 		s, err := readStat(p.path("task/%d/stat", tid))
 		if err != nil {
@@ -76,7 +76,7 @@ func (u usage) shares(later usage, vcpus []int) []float64 {
 		after, ok2 := later.cpu[tid]
 		var share float64
 		if took := later.at.Sub(u.at); ok && ok2 && took > 0 {
-			share = min(1, max(0, float64(after-before)/float64(took)))
+			share = min(1, max(0, (float64(after)-float64(before))*float64(tick)/float64(took)))
 		}
 		shares = append(shares, share)
 	}
