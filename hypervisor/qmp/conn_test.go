@@ -354,9 +354,9 @@ func TestReplyOfWrongShape(t *testing.T) {
 	}
 }
 
-// Three replies at once, of 5 MB each, one pretty-printed over many lines.
+// Three replies at once, of 1.6 MB each, one pretty-printed over many lines.
 func TestBigReplies(t *testing.T) {
-	want := make([]string, 200_000)
+	want := make([]string, 60_000)
 	for i := range want {
 		want[i] = fmt.Sprintf("entry number %d", i)
 	}

@@ -31,16 +31,21 @@ func Dial(ctx context.Context, path string) (*Conn, error) {
 
 func connect(ctx context.Context, path string) (net.Conn, error) {
 	var d net.Dialer
+	var full error
 	for {
 		nc, err := d.DialContext(ctx, "unix", path)
-		if !errors.Is(err, syscall.EAGAIN) {
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			full = err
+		case err != nil && full != nil && ctx.Err() != nil:
+			return nil, fmt.Errorf("%w: %w", full, ctx.Err())
+		default:
 			return nc, err
 		}
 		// QEMU listens with a backlog of one, and Linux does not wait for room in it.
 		select {
 		case <-time.After(redialPause):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 	}
 }

@@ -15,6 +15,7 @@ const maxFDs = 253
 func receive(c *net.UnixConn, p []byte) (n int, fds []int, err error) {
 	oob := make([]byte, syscall.CmsgSpace(4*maxFDs))
 	n, oobn, _, _, err := c.ReadMsgUnix(p, oob)
+	n = max(n, 0) // it is -1 after an error
 	if oobn == 0 {
 		return n, nil, err
 	}
@@ -38,7 +39,8 @@ func closeAll(fds []int) {
 	}
 }
 
-// fdReader reads from a Unix socket and keeps the files that arrive until they are taken.
+// fdReader reads from a Unix socket and keeps the files that arrive until they are taken. As in QEMU, files that arrive
+// replace those that nobody took.
 type fdReader struct {
 	conn *net.UnixConn
 
@@ -51,10 +53,12 @@ func (r *fdReader) Read(p []byte) (int, error) {
 	n, fds, err := receive(r.conn, p)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	switch {
+	case r.closed:
 		closeAll(fds)
-	} else {
-		r.fds = append(r.fds, fds...)
+	case len(fds) > 0:
+		closeAll(r.fds)
+		r.fds = fds
 	}
 	return n, err
 }
