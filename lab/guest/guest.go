@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"fmt"
+
 	"walm/lab/guest/load"
 	"walm/lab/guest/wire"
 	"walm/vm"
@@ -32,10 +34,18 @@ func Needs(w Workload) vm.Bytes {
 	return (need + vm.MiB - 1) / vm.MiB * vm.MiB
 }
 
-// CommandLine is the kernel's command line for a guest with an address such as "10.77.0.10/24" (none: no network) that
-// starts with w (the zero Workload: none, until the host asks for one).
+// kernel are the settings that every guest boots with. Under TCG they bring a boot from 5.7 s to 2.0 s: console output
+// costs most (quiet), then self-tests (cryptomgr.notests). A panic stays as it is, for the host to see.
+const kernel = "console=ttyS0 quiet panic=0 oops=panic tsc=reliable no_timer_check nokaslr mitigations=off nowatchdog " +
+	"cryptomgr.notests ipv6.disable=1 8250.nr_uarts=2"
+
+// CommandLine is the kernel's command line for a guest on this machine with an address such as "10.77.0.10/24" (none:
+// no network) that starts with w (the zero Workload: none, until the host asks for one).
 func CommandLine(address string, w Workload) string {
-	line := "console=ttyS0 quiet panic=0 oops=panic"
+	line := kernel
+	if khz := counterRate(); khz > 0 {
+		line += fmt.Sprintf(" tsc_early_khz=%d", khz)
+	}
 	if address != "" {
 		line += " walm.ip=" + address
 	}

@@ -107,9 +107,9 @@ func run(words []uint64, x uint64) {
 func differs(words []uint64, x uint64) (d uint64) {
 	for len(words) >= 8 {
 		w := (*[8]uint64)(words)
-		d |= w[0] ^ x | w[1] ^ (x + weyl) | w[2] ^ (x + weyl*2&mask) | w[3] ^ (x + weyl*3&mask)
+		d |= (w[0] ^ x) | (w[1] ^ (x + weyl)) | (w[2] ^ (x + weyl*2&mask)) | (w[3] ^ (x + weyl*3&mask))
 		x += weyl * 4 & mask
-		d |= w[4] ^ x | w[5] ^ (x + weyl) | w[6] ^ (x + weyl*2&mask) | w[7] ^ (x + weyl*3&mask)
+		d |= (w[4] ^ x) | (w[5] ^ (x + weyl)) | (w[6] ^ (x + weyl*2&mask)) | (w[7] ^ (x + weyl*3&mask))
 		x += weyl * 4 & mask
 		words = words[8:]
 	}

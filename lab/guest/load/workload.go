@@ -178,7 +178,12 @@ func exact(b vm.Bytes) string {
 }
 
 // Arena is how much memory w fills and can check.
-func (w Workload) Arena() vm.Bytes { return max(w.WorkingSet, quietArena) }
+func (w Workload) Arena() vm.Bytes {
+	if w.WorkingSet == 0 {
+		return quietArena
+	}
+	return w.WorkingSet
+}
 
 // writes says whether w renews pages.
 func (w Workload) writes() bool { return w.Kind == Cyclic || w.Kind == Random }
