@@ -1,0 +1,345 @@
+package migrate
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"walm/decide"
+	"walm/vm"
+)
+
+// scene is a machine and the world that it believes to know.
+type scene struct {
+	w           world
+	m           Machine
+	answer      bool // a look was answered and the machine has not heard it yet
+	ends        vm.Ends
+	lies        string // what each ending would have been at that look, if untrue
+	interrupted bool
+	trail       *step
+}
+
+// step is the way to a scene, for reports.
+type step struct {
+	text string
+	prev *step
+}
+
+func (s *step) String() string {
+	var all []string
+	for ; s != nil; s = s.prev {
+		all = append(all, s.text)
+	}
+	slices.Reverse(all)
+	return strings.Join(all, "\n")
+}
+
+// key is everything that the future of a scene hangs on.
+type key struct {
+	w           world
+	c           core
+	pass        int
+	answer      bool
+	ends        vm.Ends
+	interrupted bool
+}
+
+func (s scene) key() key {
+	n := 0
+	if p := s.m.history.Passes; len(p) > 0 {
+		n = p[len(p)-1].N
+	}
+	s.m.fruitless = 0
+	return key{s.w, s.m.core, n, s.answer, s.ends, s.interrupted}
+}
+
+// mischief is what happens to an act besides being done.
+type mischief int
+
+const (
+	none      mischief = iota
+	refuse             // it has no effect, and Do says so
+	pretend            // it has its effect, and Do says that it failed
+	mischiefs          // how many there are
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// endings are checked against the world at the look that they were read off.
+var endings = []State{Completed, Failed, Cancelled, Paused, Lost}
+
+// feed steps the machine and carries its acts out; the nth act suffers mis.
+func (s *scene) feed(what string, ev Event, nth int, mis mischief) {
+	s.trail = &step{what, s.trail}
+	now := start
+	if _, ok := ev.(Tick); ok {
+		now = now.Add(2 * patience)
+	}
+	if s.m.history.Passes != nil {
+		s.m.history.Passes = slices.Clip(s.m.history.Passes)
+	}
+	s.m.notes, s.m.decisions = []Note{{}}, nil
+	acts := s.m.Step(now, ev)
+	s.m.heard, s.m.asked = start, start
+	s.m.ends = vm.Ends{Source: vm.End{Run: s.m.ends.Source.Run}, Destination: vm.End{Run: s.m.ends.Destination.Run}}
+	for i, a := range acts {
+		s.trail = &step{fmt.Sprintf("    %s → %s", s.m.state, a.Kind), s.trail}
+		if a.Kind == Look {
+			s.look()
+			continue
+		}
+		took := true
+		if i != nth || mis != refuse {
+			took = s.w.do(a)
+		}
+		if !took || i == nth && mis != none {
+			s.feed("    refused "+string(a.Kind), Refused{Act: a, Err: "no"}, -1, none)
+			return
+		}
+	}
+}
+
+func (s *scene) look() {
+	s.answer, s.ends, s.lies = true, s.w.look(), ""
+	for _, e := range endings {
+		if lie := s.w.truth(e); lie != "" {
+			s.lies += string(e) + ": " + lie + "\n"
+		}
+	}
+}
+
+func (s *scene) hear() {
+	s.answer = false
+	s.feed(fmt.Sprintf("looked: source %v/%v, destination %v/%v", s.ends.Source.Run, s.ends.Source.Status,
+		s.ends.Destination.Run, s.ends.Destination.Status), Looked{s.ends}, -1, none)
+}
+
+// wrong says what is wrong with a scene.
+func (s *scene) wrong() string {
+	if bad := s.w.check(); bad != "" {
+		return bad
+	}
+	if !s.m.ended {
+		return ""
+	}
+	if s.m.state == Unknown {
+		return s.w.truth(Unknown)
+	}
+	for line := range strings.Lines(s.lies) {
+		if strings.HasPrefix(line, string(s.m.state)+":") {
+			return line
+		}
+	}
+	return ""
+}
+
+// choices are the scenes that can follow.
+func (s scene) choices() []func() scene {
+	var all []func() scene
+	add := func(f func(*scene)) {
+		all = append(all, func() scene { n := s; f(&n); return n })
+	}
+	// A stepping machine: undisturbed, or with one act of at most three refused.
+	stepped := func(what string, take func(*scene) Event) {
+		add(func(n *scene) { n.feed(what, take(n), -1, none) })
+		if s.w.nudges > 0 {
+			for nth := range 3 {
+				for mis := refuse; mis < mischiefs; mis++ {
+					add(func(n *scene) {
+						n.w.nudges--
+						n.feed(fmt.Sprintf("%s (act %d suffers %d)", what, nth, mis), take(n), nth, mis)
+					})
+				}
+			}
+		}
+	}
+	for _, side := range []vm.Side{vm.Source, vm.Destination} {
+		q := func(n *scene) *qemu {
+			if side == vm.Source {
+				return &n.w.src
+			}
+			return &n.w.dst
+		}
+		if q(&s).n == 0 || q(&s).mute {
+			continue
+		}
+		head := q(&s).queue[0]
+		what := fmt.Sprintf("%s tells %s %s %s %s", side, head.kind, head.status, head.act, head.err)
+		stepped(what, func(n *scene) Event { return Seen{q(n).drop().event(side)} })
+		if s.w.nudges > 0 {
+			add(func(n *scene) { n.w.nudges--; n.feed(what+" (comes again)", Seen{head.event(side)}, -1, none) })
+			if head.kind != vm.EventDone { // without it an offline step never ends: that is a driver's fault
+				add(func(n *scene) { n.w.nudges--; q(n).drop(); n.trail = &step{what + " (is lost)", n.trail} })
+			}
+		}
+	}
+	for _, mv := range s.w.moves() {
+		add(func(n *scene) { n.trail = &step{"world: " + mv.name, n.trail}; mv.does(&n.w) })
+	}
+	if s.answer {
+		stepped("hears", func(n *scene) Event {
+			n.answer = false
+			n.trail = &step{fmt.Sprintf("looked: source %v/%v, destination %v/%v", n.ends.Source.Run, n.ends.Source.Status,
+				n.ends.Destination.Run, n.ends.Destination.Status), n.trail}
+			return Looked{n.ends}
+		})
+	} else if s.w.src.n == 0 || s.w.src.mute || s.w.dst.n == 0 || s.w.dst.mute { // what was told is heard within patience
+		// How often it was asked in vain is left out of the scene, or every scene would come in two dozen copies.
+		stepped("tick", func(n *scene) Event { n.m.fruitless = 0; return Tick{} })
+		if s.w.src.mute || s.w.dst.mute {
+			add(func(n *scene) { n.m.fruitless = tries; n.feed("tick after minutes", Tick{}, -1, none) })
+		}
+	}
+	if !s.interrupted {
+		stepped("interrupt", func(n *scene) Event { n.interrupted = true; return Interrupt{Why: "Ctrl-C"} })
+	}
+	return all
+}
+
+// calm says that nothing happens any more by itself. Only then must the machine come to an end; every other scene is
+// followed by one that is visited too.
+func (s scene) calm() bool {
+	return !s.answer && s.w.src.n == 0 && s.w.dst.n == 0 && !slices.ContainsFunc(s.w.moves(), func(m move) bool { return !m.bad })
+}
+
+// rest lets everything that still can happen by itself happen, without further harm, and wants an end.
+func (s scene) rest() (scene, string) {
+	for range 300 {
+		if bad := s.wrong(); bad != "" || s.m.ended {
+			return s, bad
+		}
+		switch {
+		case s.answer:
+			s.hear()
+		case s.w.src.n > 0 && !s.w.src.mute:
+			s.feed("source tells", Seen{s.w.src.drop().event(vm.Source)}, -1, none)
+		case s.w.dst.n > 0 && !s.w.dst.mute:
+			s.feed("destination tells", Seen{s.w.dst.drop().event(vm.Destination)}, -1, none)
+		default:
+			ms := slices.DeleteFunc(s.w.moves(), func(m move) bool { return m.bad })
+			if len(ms) > 0 {
+				m := ms[len(ms)-1] // an end that is mute answers again first
+				s.trail = &step{"world: " + m.name, s.trail}
+				m.does(&s.w)
+				continue
+			}
+			s.feed("tick", Tick{}, -1, none)
+		}
+	}
+	return s, "it never ends"
+}
+
+// plot is a plan in a world.
+type plot struct {
+	name           string
+	method         vm.Method
+	params         vm.Params
+	move           decide.Move // at the second pass
+	stopped, loose bool
+}
+
+var plots = []plot{
+	{name: "pre-copy", method: vm.PreCopy},
+	{name: "pre-copy, started by us", method: vm.PreCopy, stopped: true},
+	{name: "pre-copy, no return path", method: vm.PreCopy, loose: true},
+	{name: "pre-copy, given up", method: vm.PreCopy, move: decide.GiveUp},
+	{name: "pre-copy, switched", method: vm.PreCopy, params: vm.Params{Postcopy: true}, move: decide.SwitchNow},
+	{name: "post-copy", method: vm.PostCopy},
+	{name: "hybrid", method: vm.Hybrid, params: vm.Params{Passes: 1}},
+	{name: "offline", method: vm.Offline},
+}
+
+func (p plot) scene(h harm) scene {
+	adjust := func(_ time.Time, h decide.History) decide.Adjustment {
+		if len(h.Passes) < 2 {
+			return decide.Adjustment{Move: decide.GoOn}
+		}
+		return decide.Adjustment{Move: p.move}
+	}
+	s := scene{m: *New(decide.Plan{Method: p.method, Params: p.params}, adjust),
+		w: newWorld(p.method, h, p.stopped, p.loose)}
+	s.feed("begin", Begin{}, -1, none)
+	return s
+}
+
+// explore visits every scene that can be reached and returns their number, and what is wrong with the first bad one.
+func explore(s scene, limit int) (int, string) {
+	seed := maphash.MakeSeed()
+	seen := map[uint64]bool{}
+	todo := []scene{s}
+	for len(todo) > 0 {
+		s := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		h := maphash.Comparable(seed, s.key())
+		if seen[h] {
+			continue
+		}
+		seen[h] = true
+		if len(seen) > limit {
+			return len(seen), fmt.Sprintf("more than %d scenes: the model has grown", limit)
+		}
+		s.m.fruitless = 0
+		bad := s.wrong()
+		if bad == "" && !s.m.ended && s.calm() {
+			if r, b := s.rest(); b != "" {
+				s, bad = r, b
+			}
+		}
+		if bad != "" {
+			return len(seen), fmt.Sprintf("%s\n%v\nmachine: %s (%s)\nworld: source %s/%s, destination %s/%s",
+				bad, s.trail, s.m.state, s.m.reason, s.w.src.run, s.w.src.status, s.w.dst.run, s.w.dst.status)
+		}
+		if s.m.ended {
+			continue
+		}
+		for _, f := range s.choices() {
+			todo = append(todo, f())
+		}
+	}
+	return len(seen), ""
+}
+
+// TestModelExhaustively visits every reachable scene: one harm of each kind, and one interrupt, at every moment and in
+// every order. Combinations of harm are TestModelAtRandom's.
+func TestModelExhaustively(t *testing.T) {
+	for _, p := range plots {
+		for name, h := range map[string]harm{"fault": {faults: 1}, "mute": {mutes: 1}, "nudge": {nudges: 1}} {
+			t.Run(p.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				n, bad := explore(p.scene(h), 3_000_000)
+				if bad != "" {
+					t.Fatalf("after %d scenes: %s", n, bad)
+				}
+				t.Logf("%d scenes", n)
+			})
+		}
+	}
+}
+
+// TestModelAtRandom goes deeper, at random: more faults, more disturbed acts and events.
+func TestModelAtRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom(plots).Draw(t, "plot")
+		few := rapid.IntRange(0, 3)
+		s := p.scene(harm{faults: few.Draw(t, "faults"), mutes: few.Draw(t, "mutes"), nudges: few.Draw(t, "nudges")})
+		for range rapid.IntRange(0, 80).Draw(t, "steps") {
+			if s.m.ended {
+				break
+			}
+			all := s.choices()
+			s = all[rapid.IntRange(0, len(all)-1).Draw(t, "choice")]()
+			if bad := s.wrong(); bad != "" {
+				t.Fatalf("%s\n%v\nmachine: %s (%s)", bad, s.trail, s.m.state, s.m.reason)
+			}
+		}
+		if r, bad := s.rest(); bad != "" {
+			t.Fatalf("%s\n%v\nmachine: %s (%s)", bad, r.trail, r.m.state, r.m.reason)
+		}
+	})
+}

@@ -1,0 +1,101 @@
+package migrate
+
+import (
+	"fmt"
+	"time"
+
+	"walm/decide"
+	"walm/vm"
+)
+
+// pass takes the beginning of a pass. Decisions are made here alone: between boundaries the remaining bytes are a
+// saw-tooth.
+func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
+	if n := len(m.history.Passes); n > 0 && e.Pass <= m.history.Passes[n-1].N {
+		return nil // a double
+	}
+	if e.Progress == nil {
+		m.boundary = e.Pass
+		return nil
+	}
+	m.boundary = 0
+	p := e.Progress
+	m.history.Passes = append(m.history.Passes, decide.Pass{N: e.Pass, Began: e.At, Remaining: p.Remaining,
+		Sent: p.Transferred, Rate: p.Rate, Throttle: p.Throttle})
+	m.history.Link = max(m.history.Link, p.Rate)
+	if m.state != Copying {
+		return nil
+	}
+	switch m.plan.Method {
+	case vm.PostCopy: // it was not taken when memory began to flow
+		return m.switchOver(now, "post-copy copies nothing beforehand")
+	case vm.Hybrid:
+		if e.Pass > m.plan.Params.Passes {
+			return m.switchOver(now, fmt.Sprintf("%d of %d passes are done", e.Pass-1, m.plan.Params.Passes))
+		}
+	case vm.StopAndCopy, vm.Offline:
+		return nil
+	}
+	if m.postcopy {
+		return m.post(now, "it has not taken place yet")
+	}
+	if m.Adjust == nil {
+		return nil
+	}
+	return m.adjust(now, m.Adjust(now, m.history))
+}
+
+// reading takes a reading. The first one of a pass stands in for a boundary that came without.
+func (m *Machine) reading(now time.Time, e vm.Event) []vm.Act {
+	if e.Progress == nil {
+		return nil
+	}
+	m.history.Link = max(m.history.Link, e.Progress.Rate)
+	if m.boundary == 0 || e.Progress.Pass < m.boundary {
+		return nil
+	}
+	return m.pass(now, vm.Event{At: e.At, Kind: vm.EventPass, Pass: m.boundary, Progress: e.Progress})
+}
+
+// adjust does what was decided at a boundary.
+func (m *Machine) adjust(now time.Time, a decide.Adjustment) []vm.Act {
+	m.decisions = append(m.decisions, Decision{now, a})
+	limit := m.act(vm.ActLimit)
+	switch a.Move {
+	case decide.SwitchNow:
+		if !m.plan.Method.Postcopies() && !m.plan.Params.Postcopy {
+			m.note(now, "it was not prepared for post-copy and goes on: "+a.Reason)
+			return nil
+		}
+		return m.post(now, a.Reason)
+	case decide.RaiseLimit:
+		limit.Params.DowntimeLimit = a.Limit
+	case decide.StopAndFinish:
+		limit.Params.DowntimeLimit = vm.MaxDowntimeLimit
+	case decide.GiveUp:
+		return m.giveUp(now, true, a.Reason)
+	default:
+		return nil
+	}
+	// The plan keeps up: what is set next starts from what is set now.
+	if limit.Params.DowntimeLimit == m.plan.Params.DowntimeLimit {
+		return nil
+	}
+	m.plan.Params.DowntimeLimit = limit.Params.DowntimeLimit
+	m.note(now, fmt.Sprintf("downtime limit %s: %s", limit.Params.DowntimeLimit, a.Reason))
+	return []vm.Act{limit}
+}
+
+// switchOver is the plan's own switch to post-copy.
+func (m *Machine) switchOver(now time.Time, why string) []vm.Act {
+	m.decisions = append(m.decisions, Decision{now, decide.Adjustment{Move: decide.SwitchNow, Reason: why}})
+	return m.post(now, why)
+}
+
+// post asks for post-copy. From here on nothing is cancelled, even if the act is refused: it may have been taken. One
+// that was not taken is asked for again at the next pass; QEMU takes it any number of times.
+func (m *Machine) post(now time.Time, why string) []vm.Act {
+	m.postcopy = true
+	m.note(now, "switch to post-copy: "+why)
+	return []vm.Act{m.act(vm.ActPostcopy)}
+}
