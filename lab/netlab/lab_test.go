@@ -220,16 +220,14 @@ func pour(t *testing.T, n *Net, d time.Duration) (rate vm.Rate, resent uint32) {
 	return r.size.Per(r.took), resent
 }
 
-// A shaped link carries its rate, less headers, and never more. The lower bounds are wide: this machine may be busy.
+// A shaped link carries its rate, less headers, and never more. How much less depends on how busy the machine is, so
+// the lower bound is half of what it carries unshaped.
 func TestShape(t *testing.T) {
 	n := start(t, Spec{ID: "shape"})
-	rate, resent := pour(t, n, time.Second)
-	t.Logf("unshaped: %v, %d resent", rate, resent)
-	for _, tt := range []struct {
-		rate  vm.Rate
-		least float64
-	}{{vm.Gbit, 0.5}, {vm.Gbit / 10, 0.8}, {10 * vm.Gbit, 0}, {vm.Gbit / 4, 0.6}} {
-		if err := n.Shape(tt.rate); err != nil {
+	free, resent := pour(t, n, time.Second)
+	t.Logf("unshaped: %v, %d resent", free, resent)
+	for _, nominal := range []vm.Rate{vm.Gbit, vm.Gbit / 10, 10 * vm.Gbit, vm.Gbit / 4} {
+		if err := n.Shape(nominal); err != nil {
 			t.Fatal(err)
 		}
 		before, err := n.Counters()
@@ -242,13 +240,13 @@ func TestShape(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		share := float64(rate / tt.rate)
-		t.Logf("at %v: %v, %.1f %%, %d resent, %v counted at a", tt.rate, rate, 100*share, resent, after[A].Sent-before[A].Sent)
-		if share > 1 || share < tt.least {
-			t.Errorf("a link of %v carries %v", tt.rate, rate)
+		t.Logf("at %v: %v, %.1f %%, %d resent, %v counted at a",
+			nominal, rate, 100*float64(rate/nominal), resent, after[A].Sent-before[A].Sent)
+		if rate > nominal || rate < min(nominal, free)/2 {
+			t.Errorf("a link of %v carries %v", nominal, rate)
 		}
 		if sent := float64(rate.In(d)) / 1448; float64(resent) > sent/100 {
-			t.Errorf("at %v, %d of about %.0f segments were resent", tt.rate, resent, sent)
+			t.Errorf("at %v, %d of about %.0f segments were resent", nominal, resent, sent)
 		}
 	}
 	if err := n.Shape(0); err != nil {
