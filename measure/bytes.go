@@ -2,9 +2,9 @@ package measure
 
 import "walm/vm"
 
-// traffic is what the migration put on the link: the counter's reading after the end less that before the start, less what
-// flowed there anyway, at the rate of before the start. Whole readings are taken and none is split between two times,
-// because the migration begins and ends abruptly.
+// traffic is what the migration put on the link: the counter's reading after the end less that before the start, less
+// what flowed there anyway, at the rate of before the start. Whole readings are taken and none is split between two
+// times, because the migration begins and ends abruptly.
 func traffic(e Evidence, t timing, claimed vm.Bytes, n *notes) vm.Bytes {
 	if len(e.Counts) < 2 {
 		if claimed > 0 {

@@ -58,9 +58,10 @@ func TestLoss(t *testing.T) {
 		warn     string
 	}{
 		{"undisturbed", work(-3*sec, 5*sec, nil, steady), timing{over: at(sec)}, 0, 0, true, ""},
-		{"downtime of 300 ms", work(-3*sec, 5*sec, []slow{{2 * sec, 2300 * ms, 0}}, steady), moved, 300 * ms, 2300 * ms, true, ""},
-		{"throttled to half, then downtime", work(-3*sec, 5*sec, []slow{{0, 2 * sec, 0.5}, {2 * sec, 2300 * ms, 0}}, steady), moved,
-			1300 * ms, 2300 * ms, true, ""},
+		{"downtime of 300 ms", work(-3*sec, 5*sec, []slow{{2 * sec, 2300 * ms, 0}}, steady), moved,
+			300 * ms, 2300 * ms, true, ""},
+		{"throttled to half, then downtime", work(-3*sec, 5*sec, []slow{{0, 2 * sec, 0.5}, {2 * sec, 2300 * ms, 0}}, steady),
+			moved, 1300 * ms, 2300 * ms, true, ""},
 		{"post-copy: stalls, a respite, stalls", work(-3*sec, 9*sec, []slow{{100 * ms, 120 * ms, 0}, {120 * ms, sec, 0.2},
 			{2 * sec, 3 * sec, 0.4}}, steady), timing{resumed: at(120 * ms), over: at(3 * sec)},
 			1324 * ms, 3 * sec, true, ""},
@@ -72,7 +73,8 @@ func TestLoss(t *testing.T) {
 		{"idle before", []Beat{{At: at(-sec), Up: 1}, {At: at(-ms), Up: 2}}, moved, -1, 0, false, "did no work"},
 		{"one beat before", work(-100*ms, 5*sec, nil, steady), moved, -1, 0, false, "1 beats"},
 		{"few beats before", work(-300*ms, 5*sec, nil, steady), timing{over: at(sec)}, 0, 0, true, "rests on 3 beats"},
-		{"uneven before", work(-3*sec, 5*sec, []slow{{-2500 * ms, -1500 * ms, 0.3}}, steady), timing{over: at(sec)}, 0, 0, true, "uneven"},
+		{"uneven before", work(-3*sec, 5*sec, []slow{{-2500 * ms, -1500 * ms, 0.3}}, steady),
+			timing{over: at(sec)}, 0, 0, true, "uneven"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := new(notes)
@@ -95,6 +97,24 @@ func TestLoss(t *testing.T) {
 	}
 	if l := loss(Evidence{Started: at(0)}, moved, new(notes)); l != nil {
 		t.Errorf("no beats, but %+v", l)
+	}
+}
+
+func TestMonotone(t *testing.T) {
+	beat := func(i int, up time.Duration, ops uint64) Beat {
+		return Beat{At: at(time.Duration(i) * ms), Up: up, Ops: ops}
+	}
+	got := monotone([]Beat{
+		beat(0, 10, 100),
+		beat(1, 10, 100), // twice
+		beat(2, 9, 90),   // late
+		beat(3, 11, 100), // no work done, and time went on
+		beat(4, 12, 90),  // work undone: not this guest's
+		beat(5, 13, 110),
+	})
+	want := []Beat{beat(0, 10, 100), beat(3, 11, 100), beat(5, 13, 110)}
+	if !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
 	}
 }
 

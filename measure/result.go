@@ -84,8 +84,8 @@ func interrupted(src, dst vm.End) (Result, string) {
 	case src.Run == vm.RunStateUnknown || dst.Run == vm.RunStateUnknown:
 		return Unknown, "post-copy was interrupted, and not both ends can be asked" + because(src) + because(dst)
 	case dead(dst) || dead(src):
-		return Lost, fmt.Sprintf("post-copy was interrupted, and half of the VM is gone: the source is %s, the destination %s",
-			name(src), name(dst))
+		return Lost, fmt.Sprintf("post-copy was interrupted, and half of the VM is gone: the source is %s, "+
+			"the destination %s", name(src), name(dst))
 	case src.Status == vm.StatusCompleted:
 		return Unknown, "the source says completed, and the destination still waits for pages"
 	case !pausedHere: // as after migrate_cancel in post-copy on 7.2

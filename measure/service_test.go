@@ -47,9 +47,11 @@ func TestService(t *testing.T) {
 		{"no hole", probes(-ms, ms, 100, except()), 0, -ms + 200*time.Microsecond, nil, 0, 0},
 		{"one hole", probes(-100*ms, ms, 1000, except(hole(300*ms, 500*ms))), 200 * ms, 299*ms + 200*time.Microsecond,
 			[]time.Duration{200 * ms}, 200, 0},
-		{"stalls of post-copy", probes(-100*ms, ms, 1000, except(hole(100*ms, 123*ms), hole(200*ms, 204*ms), hole(300*ms, 700*ms))),
+		{"stalls of post-copy", probes(-100*ms, ms, 1000,
+			except(hole(100*ms, 123*ms), hole(200*ms, 204*ms), hole(300*ms, 700*ms))),
 			400 * ms, 299*ms + 200*time.Microsecond, []time.Duration{23 * ms, 400 * ms}, 427, 0},
-		{"a hole before the start is not the migration's", probes(-500*ms, ms, 1000, except(hole(-400*ms, -100*ms), hole(100*ms, 120*ms))),
+		{"a hole before the start is not the migration's", probes(-500*ms, ms, 1000,
+			except(hole(-400*ms, -100*ms), hole(100*ms, 120*ms))),
 			20 * ms, 99*ms + 200*time.Microsecond, []time.Duration{20 * ms}, 20, 0},
 		{"a hole across the start counts whole", probes(-500*ms, ms, 1000, except(hole(-10*ms, 10*ms))),
 			20 * ms, -11*ms + 200*time.Microsecond, []time.Duration{20 * ms}, 10, 0},
@@ -58,7 +60,8 @@ func TestService(t *testing.T) {
 				return 400*ms - sent
 			}
 			return 200 * time.Microsecond
-		}), 299*ms + 800*time.Microsecond, 99*ms + 200*time.Microsecond, []time.Duration{299*ms + 800*time.Microsecond}, 0, 0},
+		}), 299*ms + 800*time.Microsecond, 99*ms + 200*time.Microsecond,
+			[]time.Duration{299*ms + 800*time.Microsecond}, 0, 0},
 		{"never back", probes(-100*ms, ms, 1000, except(hole(400*ms, time.Hour))), 498*ms + 800*time.Microsecond,
 			399*ms + 200*time.Microsecond, []time.Duration{498*ms + 800*time.Microsecond}, 500, 1},
 		{"never there", probes(-100*ms, ms, 1000, except(hole(-time.Hour, time.Hour))), 0, 0, nil, 900, 1},

@@ -11,7 +11,7 @@ import (
 type Estimate struct {
 	N           int
 	Mid, Lo, Hi float64
-	Confidence  float64 // what the interval attains: less than was asked for where n is too small, and then Warning says so
+	Confidence  float64 // what the interval attains; where n is too small for what was asked, Warning says so
 	Warning     string  `json:",omitempty"`
 }
 
