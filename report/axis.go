@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // scale maps values from lo to hi onto positions from a to b.
 type scale struct {
@@ -67,6 +70,11 @@ func (s scale) logTicks(n int) []float64 {
 		}
 	}
 	return nil
+}
+
+// tickLabel writes a tick as short as it is round.
+func tickLabel(x float64) string {
+	return strconv.FormatFloat(math.Round(x*1e9)/1e9+0, 'f', -1, 64) // +0: not −0
 }
 
 // xAxis draws ticks and labels under a plot that reaches from top to bottom.

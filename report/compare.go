@@ -47,6 +47,9 @@ func compare(rec move.Record) []row {
 		rows[3].Remark = "throughput was not back when watching ended"
 	}
 	rows[3].Source, rows[4].Source, rows[5].Source = "guest's throughput", bytesSource(rec), "pass events"
+	if !moved {
+		rows[0].About, rows[0].Source = "command accepted → end of the attempt", "command to last event, one clock"
+	}
 	for i := range rows {
 		r := &rows[i]
 		if !moved || r.value == nil {

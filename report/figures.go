@@ -38,7 +38,7 @@ func curveFigure(t vm.Trace) *drawing {
 	x := scale{t.Curve[0].Window.Seconds() * 0.9, t.Curve[len(t.Curve)-1].Window.Seconds() * 1.1, 52, 548, true}
 	y := scale{0, math.Max(1, float64(top)/float64(unit)*1.08), 252, 24, false}
 	d.text("panel", 52, 13, "start", "written at least once within the window ("+name+")")
-	d.yAxis(y, x.a, x.b, 5, digits)
+	d.yAxis(y, x.a, x.b, 5, tickLabel)
 	d.xAxis(x, y.b, y.a, 8, secondsLabel, "window in which the VM ran (log scale)")
 	var upper, lower, mid []xy
 	for _, p := range t.Curve {
@@ -90,7 +90,7 @@ func forecastFigure(title string, rec move.Record, of func(predict.Forecast) pre
 		d.whisker(x, y, s, pick, span(s))
 		d.text("value"+pick, 512, y+4, "end", Duration(s.Mid))
 		if pick != "" && measured != nil {
-			d.diamond("measured", x.at(*measured), y, 5, "measured: "+secondsLabel(*measured))
+			d.diamond("measured hollow", x.at(*measured), y, 6.5, "measured: "+secondsLabel(*measured))
 		}
 	}
 	return d
@@ -112,36 +112,34 @@ func (d *drawing) whisker(x scale, y float64, s predict.Span, pick, tip string) 
 	}
 	d.line("whisker"+pick, left, y, right, y)
 	if mid := seconds(s.Mid); mid != nil {
-		d.dot("mid"+pick, x.at(*mid), y, 4.2, tip)
+		d.dot("mid"+pick, x.at(*mid), y, 3.6, tip)
 	}
 }
 
-// intervalFigure is the small picture in a row of predicted against measured: interval, median and measurement from 0.
+// intervalFigure is the small picture in a row of predicted against measured: is the measurement inside, and how far from
+// the median? Each has a scale of its own, because from zero a tight interval is a dot.
 func intervalFigure(r row) *drawing {
-	if r.mid == nil && r.value == nil || r.lo == nil {
+	if r.lo == nil || r.mid == nil {
 		return nil
 	}
 	d := &drawing{W: 200, H: 24, Label: r.Name + ": predicted interval and measured value"}
-	top := 0.0
-	for _, v := range []*float64{r.lo, r.mid, r.hi, r.value} {
-		if v != nil {
-			top = math.Max(top, *v)
-		}
+	lo, hi := *r.lo, *r.mid
+	if r.hi != nil {
+		hi = *r.hi
 	}
-	if top == 0 {
-		return nil
+	if r.Inside != "" { // else there is nothing to compare
+		lo, hi = math.Min(lo, *r.value), math.Max(hi, *r.value)
 	}
-	x := scale{0, top * 1.06, 4, 192, false}
+	pad := math.Max((hi-lo)*0.2, hi*0.001)
+	x := scale{lo - pad, hi + pad, 4, 192, false}
 	d.line("base", x.a, 12, x.b, 12)
 	right := x.b
 	if r.hi != nil {
 		right = x.at(*r.hi)
 	}
 	d.rect("interval", x.at(*r.lo), 7, math.Max(right-x.at(*r.lo), 2), 10, "predicted: "+r.Predicted)
-	if r.mid != nil {
-		d.line("median", x.at(*r.mid), 5, x.at(*r.mid), 19)
-	}
-	if r.value != nil {
+	d.line("median", x.at(*r.mid), 5, x.at(*r.mid), 19)
+	if r.Inside != "" {
 		d.diamond("measured", x.at(*r.value), 12, 5, "measured: "+r.Measured)
 	}
 	return d

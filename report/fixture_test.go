@@ -7,6 +7,7 @@ import (
 
 	"walm/decide"
 	"walm/measure"
+	"walm/migrate"
 	"walm/move"
 	"walm/predict"
 	"walm/vm"
@@ -194,8 +195,13 @@ func hybrid() move.Record {
 		}
 		return 0.001
 	})
-	rec.Moves = []move.Decision{{At: at(3110 * ms), Adjustment: decide.Adjustment{Move: decide.SwitchNow,
+	rec.Moves = []migrate.Decision{{At: at(3110 * ms), Adjustment: decide.Adjustment{Move: decide.SwitchNow,
 		Reason: "pass 1 has ended: the 256 MiB dirtied in it are what another pass would leave again"}}}
+	rec.Notes = []migrate.Note{{At: at(0), State: migrate.Preparing, Text: "both ends are set for hybrid"},
+		{At: at(36 * ms), State: migrate.Copying, Text: "the source sends memory"},
+		{At: at(3127 * ms), State: migrate.Switching, Text: "the source has stopped"},
+		{At: at(3158 * ms), State: migrate.Postcopying, Text: "the destination runs"},
+		{At: at(5466 * ms), State: migrate.Completed, Text: "both ends say completed, the destination runs"}}
 	rec.Outcome = measure.Outcome{Result: measure.Moved, TMT: 5466 * ms, DT: 31 * ms, Bytes: mib(618.4), Passes: 1,
 		Claimed: measure.Claimed{TMT: 5433 * ms, DT: 7 * ms, Bytes: mib(611.2)},
 		Service: &measure.Service{Downtime: 118 * ms, MedianGap: ms, At: at(3121 * ms), Sent: 8412, Lost: 121,
@@ -234,7 +240,7 @@ func precopy() move.Record {
 		t += d * ms
 		left = mib(math.Min(256, 33.8+78*(d*ms).Seconds()))
 	}
-	rec.Moves = []move.Decision{{At: at(t - 131*ms), Adjustment: decide.Adjustment{Move: decide.RaiseLimit, Limit: 340 * ms,
+	rec.Moves = []migrate.Decision{{At: at(t - 131*ms), Adjustment: decide.Adjustment{Move: decide.RaiseLimit, Limit: 340 * ms,
 		Reason: "four passes of 150 ms leave 39 MiB each: 40 ms more of downtime end it now"}}}
 	e.add(t, vm.Event{Kind: vm.EventStop, Side: vm.Source})
 	e.add(t+270*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusDevice})
@@ -282,7 +288,7 @@ func cancelled() move.Record {
 	e.add(t+11*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusCancelling})
 	e.add(t+31*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusCancelled})
 	e.add(t+33*ms, vm.Event{Kind: vm.EventLost, Side: vm.Destination, Err: "EOF from <socket> & gone"})
-	rec.Moves = []move.Decision{{At: at(t), Adjustment: decide.Adjustment{Move: decide.GiveUp,
+	rec.Moves = []migrate.Decision{{At: at(t), Adjustment: decide.Adjustment{Move: decide.GiveUp,
 		Reason: "the deadline of 10 s has come and 256 MiB are left"}}}
 	work(&rec, t+sec, func(u time.Duration) float64 {
 		if u > 5*sec && u < t {

@@ -63,6 +63,8 @@ func digits(x float64) string {
 	s, frac, _ := strings.Cut(strconv.FormatFloat(x, 'f', decimals, 64), ".")
 	if strings.Trim(frac, "0") != "" {
 		s += "." + frac
+	} else if s == "-0" {
+		s = "0"
 	}
 	return strings.Replace(s, "-", "−", 1)
 }

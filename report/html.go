@@ -50,7 +50,7 @@ type htmlPage struct {
 	Warnings, ForecastDoubts []string
 	Memory, MemoryMood       string
 	Service                  string
-	Decisions                []htmlDecision
+	Decisions, Notes         []htmlDecision
 	Events                   []htmlEvent
 }
 
@@ -114,7 +114,10 @@ func newPage(rec move.Record) htmlPage {
 		}
 	}
 	for _, m := range rec.Moves {
-		p.Decisions = append(p.Decisions, htmlDecision{since(rec.Started, m.At), moveText(m), m.Reason})
+		p.Decisions = append(p.Decisions, htmlDecision{since(rec.Started, m.At), moveText(m.Adjustment), m.Reason})
+	}
+	for _, n := range rec.Notes {
+		p.Notes = append(p.Notes, htmlDecision{since(rec.Started, n.At), string(n.State), n.Text})
 	}
 	for _, e := range rec.Events {
 		p.Events = append(p.Events, newHTMLEvent(rec, e))

@@ -21,7 +21,7 @@ func JSON(w io.Writer, rec move.Record) error {
 // AdviceJSON writes what was seen, forecast and chosen of rec, in the public schema "walm.advice": the same document
 // without anything of a move.
 func AdviceJSON(w io.Writer, rec move.Record) error {
-	rec.Outcome, rec.Events, rec.Moves, rec.Beats, rec.LinkUse = measure.Outcome{}, nil, nil, nil, nil
+	rec.Outcome, rec.Events, rec.Moves, rec.Notes, rec.Beats, rec.LinkUse = measure.Outcome{}, nil, nil, nil, nil, nil
 	d := newDocument("walm.advice", rec)
 	d.Outcome = nil
 	return write(w, d)
@@ -42,7 +42,7 @@ func newDocument(schema string, rec move.Record) document {
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)), used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy},
-		Forecasts: []forecast{}, Decisions: []decision{}, Events: []event{}, Beats: []beat{}, LinkUse: []reading{}}
+		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{}, LinkUse: []reading{}}
 	for _, f := range ordered(rec.Forecasts) {
 		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
 	}
@@ -58,6 +58,9 @@ func newDocument(schema string, rec move.Record) document {
 	offset := func(t time.Time) float64 { return t.Sub(rec.Started).Seconds() }
 	for _, m := range rec.Moves {
 		d.Decisions = append(d.Decisions, decision{offset(m.At), string(m.Move), used(m.Limit.Seconds()), m.Reason})
+	}
+	for _, n := range rec.Notes {
+		d.Notes = append(d.Notes, note{offset(n.At), string(n.State), n.Text})
 	}
 	for _, e := range rec.Events {
 		d.Events = append(d.Events, newEvent(offset(e.At), e))

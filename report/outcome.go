@@ -7,6 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"walm/decide"
 	"walm/measure"
 	"walm/move"
 )
@@ -75,12 +76,12 @@ func (p *page) moves(rec move.Record) {
 	p.heading("Decided in flight")
 	var rows [][]string
 	for _, m := range rec.Moves {
-		rows = append(rows, []string{since(rec.Started, m.At), moveText(m), clean(m.Reason)})
+		rows = append(rows, []string{since(rec.Started, m.At), moveText(m.Adjustment), clean(m.Reason)})
 	}
 	p.table(nil, []bool{true, false, false}, rows)
 }
 
-func moveText(m move.Decision) string {
+func moveText(m decide.Adjustment) string {
 	if m.Limit > 0 {
 		return fmt.Sprintf("%s to %s", m.Move, Duration(m.Limit))
 	}

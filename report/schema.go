@@ -25,6 +25,7 @@ type document struct {
 	Plan      planDoc     `json:"plan"`
 	Outcome   *outcomeDoc `json:"outcome"`   // null in an advice
 	Decisions []decision  `json:"decisions"` // in flight
+	Notes     []note      `json:"notes"`     // the course of the move in words
 	Events    []event     `json:"events"`
 	Beats     []beat      `json:"beats"`
 	LinkUse   []reading   `json:"link_use"`
@@ -138,6 +139,12 @@ type decision struct {
 	Move   string   `json:"move"`
 	Limit  *float64 `json:"downtime_limit_seconds"`
 	Reason string   `json:"reason"`
+}
+
+type note struct {
+	At    float64 `json:"at_seconds"`
+	State string  `json:"state"`
+	Text  string  `json:"text"`
 }
 
 type outcomeDoc struct {

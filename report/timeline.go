@@ -13,6 +13,7 @@ import (
 // told in Missing.
 type timeline struct {
 	drawing
+	Kinds   map[string]bool // of phases, for the legend
 	Missing []string
 	x       scale
 	y       float64 // where the next panel begins
@@ -30,7 +31,7 @@ func timelineFigure(rec move.Record) *timeline {
 	if len(list) == 0 {
 		return nil
 	}
-	t := &timeline{drawing: drawing{W: timelineWidth, Label: "timeline of the migration"}, started: rec.Started}
+	t := &timeline{drawing: drawing{W: timelineWidth, Label: "timeline of the migration"}, started: rec.Started, Kinds: map[string]bool{}}
 	from, to := timeRange(rec, list)
 	t.x = scale{from, to, 62, timelineWidth - 14, false}
 	top := t.moments(rec, list)
@@ -47,7 +48,7 @@ func timelineFigure(rec move.Record) *timeline {
 		bottom = top + 26
 	}
 	t.stops(list, top, bottom)
-	t.xAxis(t.x, bottom, bottom+4, 12, func(v float64) string { return digits(v) }, "seconds since the command was accepted")
+	t.xAxis(t.x, bottom, bottom+4, 12, tickLabel, "seconds since the command was accepted")
 	t.H = bottom + 42
 	return t
 }
@@ -135,6 +136,7 @@ func (t *timeline) bands(list []phase, top float64) {
 	for i, p := range list {
 		x, w := t.x.at(p.From.Seconds()), 0.0
 		w = math.Max(t.x.at(p.To.Seconds())-x, 1.2)
+		t.Kinds[p.Kind] = true
 		class := "phase " + p.Kind
 		if p.Kind == "pass" && i%2 == 0 {
 			class += " even"
@@ -152,7 +154,7 @@ func (t *timeline) bands(list []phase, top float64) {
 
 func (t *timeline) decisions(rec move.Record, top float64) {
 	for _, m := range rec.Moves {
-		t.diamond("decision", t.x.at(t.offset(m.At)), top+32, 4.5, fmt.Sprintf("%s: %s", moveText(m), m.Reason))
+		t.diamond("decision", t.x.at(t.offset(m.At)), top+32, 4.5, fmt.Sprintf("%s: %s", moveText(m.Adjustment), m.Reason))
 	}
 }
 
@@ -173,7 +175,7 @@ func (t *timeline) panel(title string, top float64, ticks int) scale {
 	for _, v := range t.x.ticks(12) {
 		t.line("grid faint", t.x.at(v), y.b, t.x.at(v), y.a)
 	}
-	t.yAxis(y, t.x.a, t.x.b, ticks, digits)
+	t.yAxis(y, t.x.a, t.x.b, ticks, tickLabel)
 	t.y += panelHeight + panelGap
 	return y
 }

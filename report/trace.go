@@ -44,6 +44,9 @@ const simulatedNote = "SIMULATED: no VM was looked at or moved; no number here i
 
 func traceSource(t vm.Trace) string {
 	s := "looked through " + t.Source
+	if t.Source == simulatedSource {
+		s = "simulated look"
+	}
 	if t.Took > 0 {
 		s += " for " + Duration(t.Took)
 	}
