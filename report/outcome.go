@@ -96,7 +96,10 @@ func verdict(rec move.Record) string {
 	name := rec.VM
 	switch o.Result {
 	case measure.Moved:
-		s := fmt.Sprintf("%s moved by %s in %s; no vCPU ran for %s", name, rec.Plan.Method, Duration(o.TMT), Duration(o.DT))
+		s := fmt.Sprintf("%s moved by %s in %s", name, rec.Plan.Method, Duration(o.TMT))
+		if o.DT > 0 {
+			s += "; no vCPU ran for " + Duration(o.DT)
+		}
 		switch m := o.Memory; {
 		case m == nil:
 			return s + "."
