@@ -122,6 +122,59 @@ func TestLookLeavesAbsentPagesAbsent(t *testing.T) {
 	}
 }
 
+// However late the machine made the first reading of a batch, all batches wait for as long.
+func TestWindowsOfBatchesAreAlike(t *testing.T) {
+	tests := []struct {
+		name string
+		late func(*watched)
+		want time.Duration
+	}{
+		{"a stall in the first reading", func(w *watched) { w.first[0] = w.first[0].Add(-300 * time.Millisecond) },
+			300 * time.Millisecond},
+		{"a stall in a later one", func(w *watched) { w.longest = 200 * time.Millisecond }, 200 * time.Millisecond},
+		{"no stall", func(*watched) {}, 20 * time.Millisecond},
+	}
+	g := startGuest(t, load{Pages: 1})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			mem, err := openMemory(g.cmd.Process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer mem.close()
+			w, err := watch(t.Context(), mem, g.host().sample(WatchSamples))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.late(w)
+			passed, err := w.after(t.Context(), 20*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if passed.mean < tt.want {
+				t.Errorf("pages were read again after %v; want no less than %v", passed.mean, tt.want)
+			}
+			if w.longest < passed.mean {
+				t.Errorf("longest window %v, mean %v", w.longest, passed.mean)
+			}
+		})
+	}
+}
+
+func TestReadOfAnEndedProcess(t *testing.T) {
+	g := startGuest(t, load{Pages: 1})
+	mem, err := openMemory(g.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.close()
+	g.cmd.Process.Kill()
+	g.cmd.Wait()
+	if _, err := mem.read([]uint64{g.Addr}); !errors.Is(err, ErrGone) {
+		t.Errorf("%v; want %v", err, ErrGone)
+	}
+}
+
 func TestLooksAreRepeatable(t *testing.T) {
 	blocks := []vm.Block{{HostAddr: 1 << 30, Size: vm.GiB}}
 	a, b := &Host{Seed: 7, layout: vm.Layout{Blocks: blocks}}, &Host{Seed: 7, layout: vm.Layout{Blocks: blocks}}
