@@ -12,8 +12,8 @@
 //	{"dir":"<","t":4.6,"msg":{"return":{},"id":1}}
 //	{"dir":"-","t":9.9,"msg":"client"}
 //
-// t is in milliseconds since the recording began. The directions are "<" from QEMU, ">" to QEMU, "+" a client connected,
-// "-" the connection ended (msg tells by whom: "client" or "qemu"), and "#" a remark. Messages are kept as they were sent,
-// to the digit and the escape; only white space between tokens is lost. What was no message (garbage, half a reply) is
-// kept as bytes in "raw" instead of "msg", and "fds" counts the files that came with a command.
+// t is in milliseconds since the recording began. The directions are "<" from QEMU, ">" to QEMU, "+" a client
+// connected, "-" the connection ended (msg tells by whom: "client" or "qemu"), and "#" a remark. Messages are kept as
+// they were sent, to the digit and the escape; only white space between tokens is lost. What was no message (garbage,
+// half a reply) is kept as bytes in "raw" instead of "msg", and "fds" counts the files that came with a command.
 package qmptest

@@ -15,7 +15,8 @@ import (
 // turn comes, without the recorded pauses; at a command it waits until the client sends one of the same name and
 // arguments. A command that the recording has only later waits for its turn, so the order of commands sent at the same
 // time does not matter. A query- command that the recording has no more of gets its latest recorded answer again, so a
-// client may poll more often. Any other command without a counterpart, and a counterpart without a command, fail the test.
+// client may poll more often. Any other command without a counterpart, and a counterpart without a command, fail the
+// test.
 func Play(t testing.TB, file string) (path string) {
 	t.Helper()
 	f, err := os.Open(file)

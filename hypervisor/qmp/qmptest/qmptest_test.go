@@ -168,19 +168,25 @@ func TestPlay(t *testing.T) {
 	if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	query, migrate := `{"execute":"query-migrate","id":%d}`, `{"execute":"migrate","arguments":{"detach":true, "uri":"u"},"id":%d}`
+	query := `{"execute":"query-migrate","id":%d}`
+	migrate := `{"execute":"migrate","arguments":{"detach":true, "uri":"u"},"id":%d}`
+	other := `{"execute":"migrate","arguments":{"uri":"v"},"id":%d}`
+	setup, active, no := `"setup"},"id":%d`, `"active"},"id":%d`, `"no"},"id":%d`
 	for _, tt := range []struct {
 		name  string
 		sends []string
 		want  []string // parts of the last lines that the client gets
 		wrong string   // part of the test's error
 	}{
-		{"as recorded", []string{query, migrate, query}, []string{`"setup"},"id":0`, "STOP", `"active"},"id":2`, `"no"},"id":1`}, ""},
-		{"reordered", []string{migrate, query, query}, []string{`"setup"},"id":1`, "STOP", `"active"},"id":2`, `"no"},"id":0`}, ""},
-		{"polled more often", []string{query, migrate, query, query, query}, []string{`"active"},"id":3`, `"active"},"id":4`}, ""},
-		{"left early", []string{query}, []string{`"setup"},"id":0`}, "goes on with migrate"},
+		{"as recorded", []string{query, migrate, query},
+			[]string{fmt.Sprintf(setup, 0), "STOP", fmt.Sprintf(active, 2), fmt.Sprintf(no, 1)}, ""},
+		{"reordered", []string{migrate, query, query},
+			[]string{fmt.Sprintf(setup, 1), "STOP", fmt.Sprintf(active, 2), fmt.Sprintf(no, 0)}, ""},
+		{"polled more often", []string{query, migrate, query, query, query},
+			[]string{fmt.Sprintf(active, 3), fmt.Sprintf(active, 4)}, ""},
+		{"left early", []string{query}, []string{fmt.Sprintf(setup, 0)}, "goes on with migrate"},
 		{"in the wrong order", []string{migrate}, nil, `only what comes later: migrate {"detach":true,"uri":"u"}`},
-		{"other arguments", []string{query, `{"execute":"migrate","arguments":{"uri":"v"},"id":%d}`}, nil, `sent migrate {"uri":"v"}`},
+		{"other arguments", []string{query, other}, nil, `sent migrate {"uri":"v"}`},
 		{"out of band", []string{`{"exec-oob":"query-migrate","id":%d}`}, nil, "sent query-migrate (oob)"},
 		{"too often", []string{query, migrate, query, migrate}, nil, "no more of"},
 	} {
