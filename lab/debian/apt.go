@@ -221,7 +221,7 @@ func advice(complaints string) string {
 		{"does not have a Release file", "the mirror in this machine's apt sources lacks that suite: name one that has it"},
 		{"Temporary failure resolving", "no network: packages are needed once, and kept from then on"},
 		{"Could not resolve", "no network: packages are needed once, and kept from then on"},
-		{"onnect", "the mirror in this machine's apt sources cannot be reached: see to the network or apt's proxy, and try again"},
+		{"onnect", "the mirror in apt's sources cannot be reached: see to the network or apt's proxy, and try again"},
 		{"NO_PUBKEY", "the archive's key is missing: install debian-archive-keyring"},
 	} {
 		if strings.Contains(complaints, known.says) {

@@ -251,7 +251,8 @@ func enoughRoom(dir string) error {
 		return fmt.Errorf("see how much room %s has: %w", dir, err)
 	}
 	if free := vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize); free < room {
-		return fmt.Errorf("%s has %v free and %v are needed: free some, or set WALM_CACHE to a folder with room", dir, free, room)
+		return fmt.Errorf("%s has %v free and %v are needed: free some, or set WALM_CACHE to a folder with room",
+			dir, free, room)
 	}
 	return nil
 }

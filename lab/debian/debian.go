@@ -49,7 +49,7 @@ func (c Cache) QEMU(ctx context.Context, suite Suite, progress func(what string)
 	}
 	q, ok := c.Have(suite)
 	if !ok {
-		return QEMU{}, fmt.Errorf("QEMU of Debian's %s has vanished from %s: something removed it; try again", suite, c.Dir)
+		return QEMU{}, fmt.Errorf("QEMU of %s has vanished from %s: something removed it; try again", suite, c.Dir)
 	}
 	return q, nil
 }
@@ -110,7 +110,8 @@ func trimQEMU(root string) error {
 func trimKernel(root string) error {
 	patterns := []string{"boot/System.map*", "usr"}
 	for _, p := range []string{
-		"drivers/comedi", "drivers/infiniband", "drivers/md", "drivers/net/ethernet/*", "drivers/scsi/mpi3mr", "drivers/target",
+		"drivers/comedi", "drivers/infiniband", "drivers/md", "drivers/net/ethernet/*", "drivers/scsi/mpi3mr",
+		"drivers/target",
 		"fs/btrfs", "fs/ceph", "fs/smb", "fs/xfs",
 		"net/ceph", "net/dccp", "net/openvswitch", "net/rds", "net/sctp", "net/smc", "net/tipc",
 	} {
@@ -147,7 +148,9 @@ func qemuAt(root, version string) QEMU {
 	return QEMU{
 		Version: version,
 		Binary:  filepath.Join(root, "usr/bin/qemu-system-x86_64"),
-		Env:     []string{"LD_LIBRARY_PATH=" + filepath.Join(root, "usr/lib", triplet) + ":" + filepath.Join(root, "lib", triplet)},
+		Env: []string{
+			"LD_LIBRARY_PATH=" + filepath.Join(root, "usr/lib", triplet) + ":" + filepath.Join(root, "lib", triplet),
+		},
 		Args: []string{
 			"-L", filepath.Join(root, "usr/share/qemu"),
 			"-L", filepath.Join(root, "usr/share/seabios"),
@@ -186,7 +189,8 @@ func runQEMU(ctx context.Context, q QEMU, args ...string) (string, error) {
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return "", fmt.Errorf("the unpacked QEMU does not start on this machine: %w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+		return "", fmt.Errorf("the unpacked QEMU does not start on this machine: %w: %s",
+			err, strings.TrimSpace(string(exit.Stderr)))
 	}
 	return string(out), err
 }

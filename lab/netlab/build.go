@@ -122,7 +122,8 @@ func (n *Net) add(l link) error {
 		quiet := false
 		err = h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &quiet})
 	case veth:
-		err = h.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: l.peer.name, PeerNamespace: netlink.NsFd(n.fds[l.peer.namespace])})
+		there := netlink.NsFd(n.fds[l.peer.namespace])
+		err = h.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: l.peer.name, PeerNamespace: there})
 	case tap:
 		err = addTap(l.end.namespace, attrs)
 	}

@@ -101,7 +101,9 @@ func TestCheck(t *testing.T) {
 }
 
 func TestIDs(t *testing.T) {
-	got := ids([]string{"walm-b-s", "walm-a-a", "walm-a-b", "walm-a-b-c", "walm-a", "walm--a", "walm-a-x", "other-a-a", "xwalm-a-a"})
+	got := ids([]string{
+		"walm-b-s", "walm-a-a", "walm-a-b", "walm-a-b-c", "walm-a", "walm--a", "walm-a-x", "other-a-a", "xwalm-a-a",
+	})
 	if want := []string{"a", "a-b", "b"}; !slices.Equal(got, want) {
 		t.Errorf("ids %v, want %v", got, want)
 	}
