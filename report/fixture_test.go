@@ -162,9 +162,11 @@ func hybrid() move.Record {
 	e.add(8*ms, vm.Event{Kind: vm.EventDone, Act: vm.Act{Kind: vm.ActPrepare, Method: vm.Hybrid, Params: rec.Plan.Params}})
 	e.add(19*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusSetup})
 	e.add(34*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusActive})
-	e.add(36*ms, vm.Event{Kind: vm.EventPass, Side: vm.Source, Pass: 1, Progress: &vm.Progress{Pass: 1, Total: vm.GiB, Remaining: vm.GiB}})
+	e.add(36*ms, vm.Event{Kind: vm.EventPass, Side: vm.Source, Pass: 1,
+		Progress: &vm.Progress{Pass: 1, Total: vm.GiB, Remaining: vm.GiB}})
 	copying(&rec, 1, 36*ms, 3110*ms, vm.GiB, mib(33.8), 0)
-	e.add(3110*ms, vm.Event{Kind: vm.EventPass, Side: vm.Source, Pass: 2, Progress: &vm.Progress{Pass: 2, Total: vm.GiB, Remaining: mib(256.3), Rate: rate}})
+	e.add(3110*ms, vm.Event{Kind: vm.EventPass, Side: vm.Source, Pass: 2,
+		Progress: &vm.Progress{Pass: 2, Total: vm.GiB, Remaining: mib(256.3), Rate: rate}})
 	e.add(3118*ms, vm.Event{Kind: vm.EventDone, Act: vm.Act{Kind: vm.ActPostcopy}})
 	e.add(3127*ms, vm.Event{Kind: vm.EventStop, Side: vm.Source})
 	e.add(3140*ms, vm.Event{Kind: vm.EventStatus, Side: vm.Source, Status: vm.StatusDevice})

@@ -40,13 +40,16 @@ func newDocument(schema string, rec move.Record) document {
 		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT)},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Finish),
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
-		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)), used(rec.Policy.MaxDowntime.Seconds()),
+		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
+			used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy},
-		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{}, LinkUse: []reading{}}
+		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{},
+		LinkUse: []reading{}}
 	for _, f := range ordered(rec.Forecasts) {
 		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
 	}
-	d.Plan = planDoc{text(string(rec.Plan.Method)), newParams(rec.Plan.Params), rec.Plan.Forced, rec.Plan.Reason.Why, []option{}}
+	d.Plan = planDoc{text(string(rec.Plan.Method)), newParams(rec.Plan.Params), rec.Plan.Forced,
+		rec.Plan.Reason.Why, []option{}}
 	for _, o := range rec.Plan.Reason.Options {
 		c := &o.Cost
 		if o.Out != "" || math.IsInf(o.Cost, 0) || math.IsNaN(o.Cost) {
@@ -114,7 +117,8 @@ func newOutcome(rec move.Record) *outcomeDoc {
 	d := &outcomeDoc{Result: string(o.Result), Detail: o.Detail, TMT: fig(rows[0]), DT: fig(rows[1]), Service: fig(rows[2]),
 		Loss: fig(rows[3]), Bytes: fig(rows[4]), Passes: o.Passes, Versus: []deviation{}, Warnings: list(o.Warnings),
 		Claimed: claimedDoc{used(o.Claimed.TMT.Seconds()), used(o.Claimed.DT.Seconds()), used(float64(o.Claimed.Bytes))}}
-	keys := []string{"tmt_seconds", "downtime_seconds", "service_downtime_seconds", "service_loss_seconds", "sent_bytes", "passes"}
+	keys := []string{"tmt_seconds", "downtime_seconds", "service_downtime_seconds", "service_loss_seconds",
+		"sent_bytes", "passes"}
 	for i, r := range rows {
 		v := deviation{Quantity: keys[i]}
 		if o.Result == measure.Moved && r.mid != nil && r.value != nil {

@@ -43,7 +43,8 @@ func Outcome(w io.Writer, rec move.Record, style Style) error {
 	}
 	p.line("  %s", p.paint(dim, sampleNote(rec)))
 	p.claims(rec.Outcome)
-	p.line("\n%s %s", p.paint(bold, "Memory:"), p.paint(memoryStyle(rec.Outcome.Memory), clean(memoryText(rec.Outcome.Memory))))
+	p.line("\n%s %s", p.paint(bold, "Memory:"),
+		p.paint(memoryStyle(rec.Outcome.Memory), clean(memoryText(rec.Outcome.Memory))))
 	if s := rec.Outcome.Service; s != nil {
 		p.line("%s %s", p.paint(bold, "Clients:"), serviceText(*s))
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"walm/move"
@@ -30,6 +31,7 @@ func phases(rec move.Record) []phase {
 		list = append(list, phase{Name: name, Kind: kind, From: at})
 	}
 	postcopy := false
+	broken := []vm.Status{vm.StatusFailed, vm.StatusCancelling, vm.StatusPostcopyPaused}
 	for _, e := range rec.Events {
 		at, now := e.At.Sub(rec.Started), list[len(list)-1].Kind
 		switch {
@@ -37,7 +39,7 @@ func phases(rec move.Record) []phase {
 			next(at, fmt.Sprintf("pass %d", e.Pass), "pass")
 		case e.Kind == vm.EventStop && e.Side == vm.Source && now != "failed":
 			next(at, "stopped", "stopped")
-		case e.Kind == vm.EventDone && (e.Act.Kind == vm.ActSave || e.Act.Kind == vm.ActCopy || e.Act.Kind == vm.ActRestore):
+		case e.Kind == vm.EventDone && slices.Contains([]vm.ActKind{vm.ActSave, vm.ActCopy, vm.ActRestore}, e.Act.Kind):
 			list[len(list)-1].Name = string(e.Act.Kind)
 			next(at, "stopped", "stopped")
 		case e.Kind == vm.EventStatus && e.Status == vm.StatusPostcopyActive:
@@ -53,7 +55,7 @@ func phases(rec move.Record) []phase {
 			next(at, "at source", "failed")
 		case e.Kind == vm.EventStatus && e.Side == vm.Source && e.Status == vm.StatusCompleted && now == "post-copy":
 			next(at, "end", "end")
-		case e.Kind == vm.EventStatus && (e.Status == vm.StatusFailed || e.Status == vm.StatusCancelling || e.Status == vm.StatusPostcopyPaused):
+		case e.Kind == vm.EventStatus && slices.Contains(broken, e.Status):
 			next(at, string(e.Status), "failed")
 		case e.Kind == vm.EventLost && now != "end" && now != "failed":
 			next(at, "lost", "failed")

@@ -29,7 +29,8 @@ type mark struct {
 type xy struct{ x, y float64 }
 
 func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
-	d.Marks = append(d.Marks, mark{Kind: "line", Class: class, X: unitless(x1), Y: unitless(y1), X2: unitless(x2), Y2: unitless(y2)})
+	d.Marks = append(d.Marks, mark{Kind: "line", Class: class, X: unitless(x1), Y: unitless(y1),
+		X2: unitless(x2), Y2: unitless(y2)})
 }
 
 func (d *drawing) rect(class string, x, y, w, h float64, tip string) {

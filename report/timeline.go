@@ -31,7 +31,8 @@ func timelineFigure(rec move.Record) *timeline {
 	if len(list) == 0 {
 		return nil
 	}
-	t := &timeline{drawing: drawing{W: timelineWidth, Label: "timeline of the migration"}, started: rec.Started, Kinds: map[string]bool{}}
+	t := &timeline{drawing: drawing{W: timelineWidth, Label: "timeline of the migration"},
+		started: rec.Started, Kinds: map[string]bool{}}
 	from, to := timeRange(rec, list)
 	t.x = scale{from, to, 62, timelineWidth - 14, false}
 	top := t.moments(rec, list)
@@ -87,7 +88,8 @@ func (t *timeline) moments(rec move.Record, list []phase) float64 {
 		}
 	}
 	if rec.Outcome.TMT > 0 {
-		ms = append(ms, moment{rec.Outcome.TMT, string(rec.Outcome.Result) + " " + Duration(rec.Outcome.TMT), "ended", false})
+		text := string(rec.Outcome.Result) + " " + Duration(rec.Outcome.TMT)
+		ms = append(ms, moment{rec.Outcome.TMT, text, "ended", false})
 	}
 	var rows [][][2]float64
 	place := func(l, r float64) int {
@@ -313,6 +315,7 @@ func (t *timeline) gaps(rec move.Record) {
 		x := t.x.at(at)
 		w := math.Max(t.x.at(at+g.Len.Seconds())-x, 2.4)
 		h := y.at(float64(g.Len) / float64(unit))
-		t.rect("gap", x, h, w, y.a-h, fmt.Sprintf("%s without an answer from %s", Duration(g.Len), Duration(g.At.Sub(t.started))))
+		t.rect("gap", x, h, w, y.a-h,
+			fmt.Sprintf("%s without an answer from %s", Duration(g.Len), Duration(g.At.Sub(t.started))))
 	}
 }

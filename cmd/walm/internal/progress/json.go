@@ -47,8 +47,10 @@ type Interval struct {
 
 func newLine(now time.Time, s Status, remaining time.Duration, share float64) Line {
 	elapsed, p := now.Sub(s.Started).Seconds(), s.Progress
-	return Line{Kind: "reading", At: now, Elapsed: &elapsed, Reading: &Reading{Method: s.Method, Phase: s.Phase, Pass: p.Pass,
-		Done: share, Total: p.Total, Remaining: p.Remaining, Transferred: p.Transferred, Rate: p.Rate, DirtyRate: p.DirtyRate,
+	return Line{Kind: "reading", At: now, Elapsed: &elapsed, Reading: &Reading{
+		Method: s.Method, Phase: s.Phase, Pass: p.Pass,
+		Done: share, Total: p.Total, Remaining: p.Remaining, Transferred: p.Transferred,
+		Rate: p.Rate, DirtyRate: p.DirtyRate,
 		Throttle: p.Throttle, Left: seconds(remaining), Note: s.Note,
 		TMT: Interval{seconds(s.Forecast.Lo), seconds(s.Forecast.Mid), seconds(s.Forecast.Hi)}}}
 }

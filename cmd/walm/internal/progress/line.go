@@ -57,7 +57,8 @@ func (d *Display) bar(now time.Time, s Status, remaining time.Duration) string {
 		}
 	}
 	width := min(max(room-lipgloss.Width(tail)-2, least-2), 40)
-	b := bar.New(bar.WithWidth(width), bar.WithoutPercentage(), bar.WithColors(lipgloss.Cyan), bar.WithFillCharacters('█', '░'))
+	b := bar.New(bar.WithWidth(width), bar.WithoutPercentage(), bar.WithColors(lipgloss.Cyan),
+		bar.WithFillCharacters('█', '░'))
 	return head + "  " + b.ViewAs(d.share) + tail
 }
 
