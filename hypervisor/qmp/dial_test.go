@@ -47,13 +47,18 @@ func TestDialNotAllowed(t *testing.T) {
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // for good: the thread dies with this test
-	if os.Getuid() == 0 {
-		if err := syscall.Setfsuid(65534); err != nil {
-			t.Fatal(err)
+	got := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread, with its user, dies with the goroutine
+		if os.Getuid() == 0 {
+			if err := syscall.Setfsuid(65534); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	if _, err := qmp.Dial(t.Context(), path); !errors.Is(err, fs.ErrPermission) {
+		_, err := qmp.Dial(t.Context(), path)
+		got <- err
+	}()
+	if err := <-got; !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
 	}
 }
