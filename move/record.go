@@ -5,6 +5,7 @@ import (
 
 	"walm/decide"
 	"walm/measure"
+	"walm/migrate"
 	"walm/predict"
 	"walm/vm"
 )
@@ -23,15 +24,10 @@ type Record struct {
 	Policy    decide.Policy
 	Forecasts []predict.Forecast
 	Plan      decide.Plan
-	Events    []vm.Event      // everything the driver told, in order
-	Moves     []Decision      // what was decided in flight
-	Beats     []measure.Beat  `json:",omitempty"` // the guest's throughput
-	LinkUse   []measure.Count `json:",omitempty"` // the link's byte counter
+	Events    []vm.Event         // everything the driver told, in order
+	Moves     []migrate.Decision // what was decided in flight
+	Beats     []measure.Beat     `json:",omitempty"` // the guest's throughput
+	LinkUse   []measure.Count    `json:",omitempty"` // the link's byte counter
+	Notes     []migrate.Note     // the move in words
 	Outcome   measure.Outcome
-}
-
-// Decision is an adjustment as it was made.
-type Decision struct {
-	At time.Time
-	decide.Adjustment
 }

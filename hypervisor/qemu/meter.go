@@ -1,0 +1,84 @@
+package qemu
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"walm/vm"
+)
+
+// sliceRates reads until the deadline of r and gives the rate of each slice after the first stretch.
+func sliceRates(r io.Reader, began time.Time) ([]float64, error) {
+	buf := make([]byte, 256<<10)
+	var rates []float64
+	var got int
+	from := began.Add(meterSkip)
+	for {
+		n, err := r.Read(buf)
+		now := time.Now()
+		got += n
+		if now.Before(from) {
+			got = 0
+		} else if d := now.Sub(from); d >= meterSlice {
+			rates = append(rates, float64(got)/d.Seconds())
+			from, got = now, 0
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if len(rates) < 3 {
+				return nil, fmt.Errorf("only %d slices of %s carried data", len(rates), meterSlice)
+			}
+			return rates, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+// mean of rates with its standard error, not below 1 %: what one short burst says of a whole migration.
+func mean(rates []float64) (vm.Rate, vm.Rate) {
+	n := float64(len(rates))
+	var sum, squares float64
+	for _, x := range rates {
+		sum += x
+	}
+	m := sum / n
+	for _, x := range rates {
+		squares += (x - m) * (x - m)
+	}
+	return vm.Rate(m), vm.Rate(math.Max(math.Sqrt(squares/(n-1)/n), m/100))
+}
+
+// pacer passes at most rate bytes a second.
+type pacer struct {
+	r    io.Reader
+	rate vm.Rate
+	due  time.Time
+}
+
+// paced is r at no more than rate; 0 is unlimited.
+func paced(r io.Reader, rate vm.Rate) io.Reader {
+	if rate <= 0 {
+		return r
+	}
+	return &pacer{r: r, rate: rate}
+}
+
+func (p *pacer) Read(b []byte) (int, error) {
+	now := time.Now()
+	if p.due.After(now) {
+		time.Sleep(p.due.Sub(now))
+	} else {
+		p.due = now
+	}
+	if most := int(p.rate.In(20*time.Millisecond)) + 1; len(b) > most {
+		b = b[:most]
+	}
+	n, err := p.r.Read(b)
+	p.due = p.due.Add(vm.Bytes(n).Over(p.rate))
+	return n, err
+}

@@ -1,0 +1,195 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"walm/vm"
+)
+
+// offline is the state of an offline migration: the VM's state goes into a file at the source's host, over the network
+// into a file at the destination's, and from there into the destination. QEMU is given pipes, not files or commands:
+// pipes work the same on every version, need no shell, and let walm count and pace what passes.
+type offline struct {
+	saved, copied string // the files
+	rate          vm.Rate
+	ctx           context.Context
+	cancel        context.CancelFunc
+}
+
+func (p *Pair) prepareOffline(params vm.Params) error {
+	dir, err := os.MkdirTemp(p.StateDir, "walm-state-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the state file: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.mu.Lock()
+	p.offline = &offline{saved: filepath.Join(dir, "source.state"), copied: filepath.Join(dir, "destination.state"),
+		rate: params.Bandwidth, ctx: ctx, cancel: cancel}
+	p.mu.Unlock()
+	p.later(func(context.Context) error {
+		cancel()
+		return os.RemoveAll(dir)
+	})
+	return nil
+}
+
+// offlineAct begins one of the three phases; its end arrives as vm.EventDone.
+func (p *Pair) offlineAct(ctx context.Context, a vm.Act) error {
+	p.mu.Lock()
+	o := p.offline
+	p.mu.Unlock()
+	if o == nil {
+		return errors.New("not prepared for an offline migration")
+	}
+	var phase func() error
+	var err error
+	switch a.Kind {
+	case vm.ActSave:
+		phase, err = p.save(ctx, o)
+	case vm.ActCopy:
+		phase = func() error { return p.copy(o) }
+	case vm.ActRestore:
+		phase, err = p.restore(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	p.watchers.Go(func() {
+		done := vm.Event{Kind: vm.EventDone, Act: a}
+		if err := phase(); err != nil {
+			done.Err = fmt.Sprintf("%s: %v", a.Kind, err)
+		}
+		done.At = time.Now()
+		p.backlog.add(done)
+	})
+	return nil
+}
+
+// save has the source write its state into a pipe, and the pipe into the file.
+func (p *Pair) save(ctx context.Context, o *offline) (func() error, error) {
+	file, err := os.OpenFile(o.saved, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.Source.pipe(ctx, "walm-save", "migrate", false)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return func() error {
+		defer r.Close()
+		stop := context.AfterFunc(o.ctx, func() { r.Close() })
+		defer stop()
+		_, err := io.Copy(file, r)
+		err = errors.Join(err, file.Close())
+		if err != nil {
+			return err
+		}
+		return p.Source.settled(o.ctx)
+	}, nil
+}
+
+// restore has the destination read its state from a pipe that the file goes into. It ends once the VM stands there,
+// stopped as it was when it was saved.
+func (p *Pair) restore(ctx context.Context, o *offline) (func() error, error) {
+	file, err := os.Open(o.copied)
+	if err != nil {
+		return nil, err
+	}
+	w, err := p.Destination.pipe(ctx, "walm-restore", "migrate-incoming", true)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return func() error {
+		defer file.Close()
+		stop := context.AfterFunc(o.ctx, func() { w.Close() })
+		defer stop()
+		_, err := io.Copy(w, file)
+		if err = errors.Join(err, w.Close()); err != nil {
+			return err
+		}
+		return p.Destination.settled(o.ctx)
+	}, nil
+}
+
+// pipe gives QEMU one end of a pipe under the given name, runs the migration command on it, and returns the other end.
+func (v *VM) pipe(ctx context.Context, name, command string, write bool) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := r, w
+	if write {
+		ours, theirs = w, r
+	}
+	// A larger pipe halves the wake-ups; where the limit forbids it the default works too.
+	_, _ = unix.FcntlInt(ours.Fd(), unix.F_SETPIPE_SZ, int(vm.MiB))
+	defer theirs.Close()
+	err = v.conn.DoFD(ctx, "getfd", map[string]string{"fdname": name}, nil, theirs)
+	if err == nil {
+		err = v.conn.Do(ctx, command, map[string]string{"uri": "fd:" + name}, nil)
+	}
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	return ours, nil
+}
+
+// settled waits until the migration of this end is over, and is an error unless it completed.
+func (v *VM) settled(ctx context.Context) error {
+	for {
+		m, err := v.migration(ctx)
+		switch {
+		case err != nil:
+			return err
+		case m.Status == vm.StatusCompleted:
+			return nil
+		case !m.active():
+			return fmt.Errorf("QEMU says %s: %s", m.Status, m.ErrorDesc)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// copy sends the file from the source's network namespace to a listener in the destination's.
+func (p *Pair) copy(o *offline) error {
+	file, err := os.Open(o.saved)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	to, err := os.OpenFile(o.copied, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	out, in, err := p.connect(o.ctx, p.Listen)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(o.ctx, func() { out.Close(); in.Close() })
+	defer stop()
+	received := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(to, in)
+		received <- errors.Join(err, in.Close())
+	}()
+	_, err = io.Copy(out, paced(file, o.rate))
+	err = errors.Join(err, out.(*net.TCPConn).CloseWrite())
+	return errors.Join(err, <-received, out.Close())
+}

@@ -1,0 +1,166 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"walm/vm"
+)
+
+// Pair moves the VM of one QEMU process to another that waits for it (-incoming defer). It carries acts out and tells
+// what it sees; it decides nothing.
+type Pair struct {
+	Source, Destination *VM
+	Listen              string // HOST:PORT on which the destination listens
+	StateDir            string // offline: folder for the state file, on both hosts
+
+	events   chan vm.Event
+	backlog  *backlog
+	stop     context.CancelFunc
+	watchers sync.WaitGroup
+
+	mu       sync.Mutex
+	undo     []func(context.Context) error // what ActRelease gives back, last first
+	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
+	last     vm.Progress
+	offline  *offline
+}
+
+// NewPair begins to watch both ends. Close ends that.
+func NewPair(source, destination *VM, listen, stateDir string) *Pair {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Pair{Source: source, Destination: destination, Listen: listen, StateDir: stateDir,
+		events: make(chan vm.Event), backlog: newBacklog(), stop: cancel}
+	p.watchers.Go(func() { p.watch(ctx, vm.Source, source) })
+	p.watchers.Go(func() { p.watch(ctx, vm.Destination, destination) })
+	p.watchers.Go(func() { p.poll(ctx) })
+	go func() {
+		p.backlog.drain(ctx, p.events)
+		close(p.events)
+	}()
+	return p
+}
+
+// Close stops watching. It leaves both QEMUs and their connections as they are.
+func (p *Pair) Close() error {
+	p.stop()
+	p.watchers.Wait()
+	return nil
+}
+
+// Events gives what is seen of both ends, in order.
+func (p *Pair) Events() <-chan vm.Event { return p.events }
+
+// Look asks both ends now. An end that does not answer is RunStateUnknown with the error in End.Err; one whose process
+// has ended is RunStateGone.
+func (p *Pair) Look(ctx context.Context) (vm.Ends, error) {
+	var e vm.Ends
+	var both sync.WaitGroup
+	both.Go(func() { e.Source = p.Source.end(ctx) })
+	both.Go(func() { e.Destination = p.Destination.end(ctx) })
+	both.Wait()
+	return e, ctx.Err()
+}
+
+func (v *VM) end(ctx context.Context) vm.End {
+	run, err := v.RunState(ctx)
+	if err != nil {
+		if v.ended() {
+			return vm.End{Run: vm.RunStateGone, Err: "the process has ended"}
+		}
+		return vm.End{Err: err.Error()}
+	}
+	m, err := v.migration(ctx)
+	if err != nil {
+		return vm.End{Run: run, Err: err.Error()}
+	}
+	return vm.End{Run: run, Status: m.Status, Err: m.ErrorDesc}
+}
+
+var errPostcopy = errors.New("post-copy has begun: the VM runs at the destination and part of its memory is still at the" +
+	" source, so cancelling would destroy it")
+
+// Do carries out one act; see vm.ActKind for what each means.
+func (p *Pair) Do(ctx context.Context, a vm.Act) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := p.do(ctx, a)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.Kind, err)
+	}
+	return nil
+}
+
+func (p *Pair) do(ctx context.Context, a vm.Act) error {
+	src, dst := p.Source.conn, p.Destination.conn
+	switch a.Kind {
+	case vm.ActPrepare:
+		return p.prepare(ctx, a.Method, a.Params)
+	case vm.ActStart:
+		return src.Do(ctx, "migrate", map[string]string{"uri": "tcp:" + p.Listen}, nil)
+	case vm.ActPostcopy:
+		p.mu.Lock()
+		p.postcopy = true // before it is sent: from here on a cancel can meet a VM that has moved
+		p.mu.Unlock()
+		return src.Do(ctx, "migrate-start-postcopy", nil, nil)
+	case vm.ActLimit:
+		return p.Source.set(ctx, map[string]any{"downtime-limit": a.Params.DowntimeLimit.Milliseconds()})
+	case vm.ActBandwidth:
+		return p.Source.set(ctx, map[string]any{"max-bandwidth": int64(a.Params.Bandwidth),
+			"max-postcopy-bandwidth": int64(a.Params.PostcopyBandwidth)})
+	case vm.ActCancel:
+		return p.cancel(ctx)
+	case vm.ActPause:
+		return src.Do(ctx, "stop", nil, nil)
+	case vm.ActSave, vm.ActCopy, vm.ActRestore:
+		return p.offlineAct(ctx, a)
+	case vm.ActResume:
+		return dst.Do(ctx, "cont", nil, nil)
+	case vm.ActResumeSource:
+		return src.Do(ctx, "cont", nil, nil)
+	case vm.ActRelease:
+		return p.release(ctx)
+	}
+	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
+}
+
+// cancel never reaches a QEMU in post-copy: 7.2 answers {} and destroys the VM.
+func (p *Pair) cancel(ctx context.Context) error {
+	p.mu.Lock()
+	postcopy, off := p.postcopy, p.offline
+	p.mu.Unlock()
+	if postcopy {
+		return errPostcopy
+	}
+	m, err := p.Source.migration(ctx)
+	if err != nil {
+		return err
+	}
+	if m.Status == vm.StatusPostcopyActive || m.Status == vm.StatusPostcopyPaused {
+		return errPostcopy
+	}
+	if off != nil {
+		off.cancel()
+	}
+	return p.Source.conn.Do(ctx, "migrate_cancel", nil, nil)
+}
+
+func (p *Pair) release(ctx context.Context) error {
+	p.mu.Lock()
+	undo := p.undo
+	p.undo = nil
+	p.mu.Unlock()
+	var all []error
+	for i := len(undo) - 1; i >= 0; i-- {
+		all = append(all, undo[i](ctx))
+	}
+	return errors.Join(all...)
+}
+
+func (p *Pair) later(f func(context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.undo = append(p.undo, f)
+}

@@ -1,0 +1,156 @@
+package qemu
+
+import (
+	"context"
+	"fmt"
+
+	"walm/vm"
+)
+
+// managed lists the capabilities that walm sets one way or the other on every migration, so that what an earlier one
+// left on cannot change this one.
+var managed = []string{"events", "return-path", "auto-converge", "postcopy-ram", "postcopy-preempt", "multifd", "xbzrle",
+	"compress", "pause-before-switchover", "release-ram", "dirty-limit", "mapped-ram", "background-snapshot", "x-colo",
+	"zero-copy-send", "x-ignore-shared"}
+
+// wanted says which of them the method needs.
+func wanted(m vm.Method, p vm.Params) map[string]bool {
+	postcopy := m.Postcopies() || p.Postcopy
+	return map[string]bool{
+		"events": true,
+		// With it the source waits until the destination has loaded everything; a pipe to a file has no way back.
+		"return-path":      m != vm.Offline,
+		"auto-converge":    m == vm.AutoConverge,
+		"postcopy-ram":     postcopy,
+		"postcopy-preempt": postcopy && p.Preempt,
+		"multifd":          p.Multifd > 0,
+	}
+}
+
+// unthrottled is a rate cap that caps nothing, for pipes and stopped VMs.
+const unthrottled = 0
+
+// parameters are the source's for a migration.
+func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
+	args := map[string]any{"max-bandwidth": int64(p.Bandwidth)}
+	if m == vm.Offline {
+		args["max-bandwidth"] = unthrottled
+	}
+	if p.DowntimeLimit > 0 {
+		args["downtime-limit"] = p.DowntimeLimit.Milliseconds()
+	}
+	if f.Takes("max-postcopy-bandwidth") {
+		args["max-postcopy-bandwidth"] = int64(p.PostcopyBandwidth)
+	}
+	if m == vm.AutoConverge {
+		args["cpu-throttle-initial"] = p.ThrottleInitial
+		args["cpu-throttle-increment"] = p.ThrottleIncrement
+		if f.Takes("max-cpu-throttle") {
+			args["max-cpu-throttle"] = p.ThrottleMax
+		}
+	}
+	if p.Multifd > 0 {
+		args["multifd-channels"] = p.Multifd
+	}
+	return args
+}
+
+// Unable says why this pair cannot do a method with its parameters; empty where it can.
+func (p *Pair) Unable(m vm.Method, params vm.Params) string {
+	if m != vm.Offline {
+		if why := p.Source.CorruptsTCG(); why != "" {
+			return why
+		}
+	}
+	for name, on := range wanted(m, params) {
+		for side, v := range map[vm.Side]*VM{vm.Source: p.Source, vm.Destination: p.Destination} {
+			if on && !v.Has(name) && name != "return-path" {
+				return fmt.Sprintf("the %s's QEMU %s has no %s", side, v.Version, name)
+			}
+		}
+	}
+	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
+		return "multifd does not go with post-copy"
+	}
+	return ""
+}
+
+// prepare sets both ends, has the destination listen, and remembers how to give all of it back.
+func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error {
+	if why := p.Unable(m, params); why != "" {
+		return fmt.Errorf("%s: %s", m, why)
+	}
+	if err := p.keep(ctx, p.Source); err != nil {
+		return err
+	}
+	for _, v := range []*VM{p.Source, p.Destination} {
+		if err := v.enable(ctx, wanted(m, params)); err != nil {
+			return fmt.Errorf("set capabilities of %s: %w", v.Path, err)
+		}
+		if err := v.set(ctx, parameters(v.Features, m, params)); err != nil {
+			return fmt.Errorf("set parameters of %s: %w", v.Path, err)
+		}
+	}
+	p.mu.Lock()
+	p.postcopy, p.offline, p.last = false, nil, vm.Progress{}
+	p.mu.Unlock()
+	if m == vm.Offline {
+		return p.prepareOffline(params)
+	}
+	if err := p.Destination.conn.Do(ctx, "migrate-incoming", map[string]string{"uri": "tcp:" + p.Listen}, nil); err != nil {
+		return fmt.Errorf("have the destination listen on %s (is the port taken, or the address not one of its host's?): %w",
+			p.Listen, err)
+	}
+	return nil
+}
+
+// keep remembers a QEMU's capabilities and parameters for release.
+func (p *Pair) keep(ctx context.Context, v *VM) error {
+	caps, err := capabilities(ctx, v.conn)
+	if err != nil {
+		return err
+	}
+	var params map[string]any
+	if err := v.conn.Do(ctx, "query-migrate-parameters", nil, &params); err != nil {
+		return err
+	}
+	before := map[string]any{}
+	for _, name := range []string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "cpu-throttle-initial",
+		"cpu-throttle-increment", "max-cpu-throttle", "multifd-channels"} {
+		if x, ok := params[name]; ok {
+			before[name] = x
+		}
+	}
+	p.later(func(ctx context.Context) error {
+		if v.ended() {
+			return nil
+		}
+		if err := v.enable(ctx, caps); err != nil {
+			return err
+		}
+		return v.set(ctx, before)
+	})
+	return nil
+}
+
+// enable sets those of the managed capabilities that this QEMU has.
+func (v *VM) enable(ctx context.Context, on map[string]bool) error {
+	type state struct {
+		Capability string `json:"capability"`
+		State      bool   `json:"state"`
+	}
+	var list []state
+	// Those that go off come first: some exclude each other.
+	for _, value := range []bool{false, true} {
+		for _, name := range managed {
+			if v.Has(name) && on[name] == value {
+				list = append(list, state{name, value})
+			}
+		}
+	}
+	return v.conn.Do(ctx, "migrate-set-capabilities", map[string]any{"capabilities": list}, nil)
+}
+
+func (v *VM) set(ctx context.Context, params map[string]any) error {
+	return v.conn.Do(ctx, "migrate-set-parameters", params, nil)
+}

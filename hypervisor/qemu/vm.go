@@ -1,0 +1,215 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"walm/hypervisor/qmp"
+	"walm/vm"
+)
+
+// VM is one QEMU process, reached by its QMP socket.
+type VM struct {
+	Features
+	Path string // of the QMP socket
+	conn *qmp.Conn
+}
+
+// Scheme is how a QEMU process is named on the command line: qmp+unix:///run/a.qmp.
+const Scheme = "qmp+unix://"
+
+// patience bounds what a healthy QEMU answers at once. One that is stopped (SIGSTOP) or hangs never does.
+const patience = 10 * time.Second
+
+// ParseURI gives the socket's path of a qmp+unix URI.
+func ParseURI(uri string) (string, error) {
+	path, ok := strings.CutPrefix(uri, Scheme)
+	if !ok || !strings.HasPrefix(path, "/") {
+		return "", fmt.Errorf("%q does not name a VM: write %s/path/of/the/socket", uri, Scheme)
+	}
+	return path, nil
+}
+
+// Open connects to the QMP socket at path and finds out what is there.
+func Open(ctx context.Context, path string) (*VM, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := qmp.Dial(ctx, path)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	f, err := probe(ctx, c)
+	if err != nil {
+		c.Close()
+		return nil, explain(path, err)
+	}
+	return &VM{Features: f, Path: path, conn: c}, nil
+}
+
+// explain adds to an error what a user can do about it.
+func explain(path string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		hint = "start QEMU with -qmp unix:" + path + ",server=on,wait=off"
+	case errors.Is(err, fs.ErrPermission):
+		hint = "run walm as root or as the user that QEMU runs as"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		hint = "the socket is there but no QEMU listens on it any more"
+	case errors.Is(err, qmp.ErrNotQMP):
+		hint = "the socket belongs to something else: give the one of QEMU's -qmp option"
+	case errors.Is(err, context.DeadlineExceeded):
+		hint = fmt.Sprintf("no answer in %s: QEMU is stopped or hangs, or another client holds its monitor", patience)
+	}
+	if hint == "" {
+		return fmt.Errorf("reach the VM at %s: %w", path, err)
+	}
+	return fmt.Errorf("reach the VM at %s: %w; %s", path, err, hint)
+}
+
+// Close ends the connection; the VM goes on.
+func (v *VM) Close() error { return v.conn.Close() }
+
+// PID is the QEMU process, 0 where it is not known.
+func (v *VM) PID() int { return v.conn.Peer() }
+
+// RunState asks whether the VM runs.
+func (v *VM) RunState(ctx context.Context) (vm.RunState, error) {
+	var s struct{ Status vm.RunState }
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := v.conn.Do(ctx, "query-status", nil, &s)
+	return s.Status, err
+}
+
+// hmp runs a command of the human monitor, for what QMP does not tell.
+func (v *VM) hmp(ctx context.Context, line string) (string, error) {
+	var out string
+	err := v.conn.Do(ctx, "human-monitor-command", map[string]string{"command-line": line}, &out)
+	return strings.TrimSpace(out), err
+}
+
+// Layout says where the VM's memory, vCPU threads and taps are on this host.
+func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
+	l := vm.Layout{PID: v.PID()}
+	var size struct {
+		Base vm.Bytes `json:"base-memory"`
+	}
+	if err := v.conn.Do(ctx, "query-memory-size-summary", nil, &size); err != nil {
+		return l, err
+	}
+	var dimms []struct {
+		Data struct {
+			Addr uint64
+			Size vm.Bytes
+		}
+	}
+	if err := v.conn.Do(ctx, "query-memory-devices", nil, &dimms); err != nil {
+		return l, err
+	}
+	blocks := []vm.Block{{Size: size.Base}}
+	for _, d := range dimms {
+		blocks = append(blocks, vm.Block{GuestAddr: d.Data.Addr, Size: d.Data.Size})
+	}
+	for _, b := range blocks {
+		out, err := v.hmp(ctx, fmt.Sprintf("gpa2hva 0x%x", b.GuestAddr))
+		if err != nil {
+			return l, err
+		}
+		// "Host virtual address for 0x0 (pc.ram) is 0x7f0000000000". The block is one mapping also where the guest
+		// sees it in two pieces, below and above the hole under 4 GiB.
+		word := out[strings.LastIndexByte(out, ' ')+1:]
+		if b.HostAddr, err = strconv.ParseUint(strings.TrimPrefix(word, "0x"), 16, 64); err != nil {
+			return l, fmt.Errorf("find the VM's memory at guest address %#x: QEMU answered %q", b.GuestAddr, out)
+		}
+		l.Blocks = append(l.Blocks, b)
+	}
+	var cpus []struct {
+		Thread int `json:"thread-id"`
+	}
+	if err := v.conn.Do(ctx, "query-cpus-fast", nil, &cpus); err != nil {
+		return l, err
+	}
+	for _, c := range cpus {
+		l.VCPUs = append(l.VCPUs, c.Thread)
+	}
+	l.Taps = taps(l.PID)
+	return l, nil
+}
+
+// taps lists the tap interfaces that a process holds open, as its file descriptors tell (fdinfo, "iff: tap0").
+func taps(pid int) []string {
+	var out []string
+	dir := fmt.Sprintf("/proc/%d/fdinfo", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(dir + "/" + e.Name())
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			if name, ok := strings.CutPrefix(line, "iff:"); ok {
+				out = append(out, strings.TrimSpace(name))
+			}
+		}
+	}
+	return out
+}
+
+// MemorySize is the guest's RAM.
+func (v *VM) MemorySize(context.Context) (vm.Bytes, error) { return v.RAM, nil }
+
+// SampleDirtyRate measures the unique memory dirtied within a window, per second, by QEMU's page sampling with the
+// given number of pages per GiB (at most 16384). It is refused while a migration runs, which it would disturb.
+func (v *VM) SampleDirtyRate(ctx context.Context, window time.Duration, samples int) (vm.Rate, error) {
+	status, err := v.migration(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if status.active() {
+		return 0, fmt.Errorf("sample the dirty rate of %s: a migration is %s", v.Path, status.Status)
+	}
+	args := map[string]any{"calc-time": int64(window / time.Second), "sample-pages": samples}
+	if v.sampleMode {
+		args["mode"] = dirtyRateMode
+	}
+	if window%time.Second != 0 || window < time.Second {
+		if !v.millisecond {
+			return 0, fmt.Errorf("sample the dirty rate over %s: %w: this QEMU takes whole seconds", window, errors.ErrUnsupported)
+		}
+		args["calc-time"], args["calc-time-unit"] = window.Milliseconds(), "millisecond"
+	}
+	if err := v.conn.Do(ctx, "calc-dirty-rate", args, nil); err != nil {
+		return 0, err
+	}
+	wait := time.NewTimer(window)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-wait.C:
+		}
+		var r struct {
+			Status string
+			Rate   *int64 `json:"dirty-rate"` // MiB/s
+		}
+		if err := v.conn.Do(ctx, "query-dirty-rate", nil, &r); err != nil {
+			return 0, err
+		}
+		if r.Status == "measured" && r.Rate != nil {
+			return vm.Rate(*r.Rate) * vm.Rate(vm.MiB), nil
+		}
+		wait.Reset(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"walm/hypervisor/qemu"
+	"walm/lab/guest"
+	"walm/lab/netlab"
+)
+
+// machine is one QEMU process on a host, with its guest's control port.
+type machine struct {
+	host    netlab.Side
+	process process
+	qmp     string
+	console string
+	vm      *qemu.VM
+	control *guest.Control
+	ended   chan struct{} // closed when the process has been waited for
+}
+
+// launch starts a QEMU on a host and connects to it.
+func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *machine, err error) {
+	l.launched++
+	base := filepath.Join(l.state.dir(), fmt.Sprintf("%s%d", host, l.launched))
+	m := &machine{host: host, qmp: base + ".qmp", console: base + ".console", ended: make(chan struct{})}
+	c := l.config
+	c.QMP, c.Console, c.Control, c.Incoming = m.qmp, m.console, base+".control", incoming
+	program := l.programs[host]
+	log, err := os.Create(base + ".log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(program.Binary, append(append([]string{}, program.Args...), c.Args()...)...)
+	cmd.Env = append(os.Environ(), program.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	// A process group of its own, so that Ctrl-C reaches walm alone, which then decides what happens to the VM.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if !l.state.Kept {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
+	if err := netlab.Do(l.net.Host(host).Namespace, cmd.Start); err != nil {
+		return nil, fmt.Errorf("start QEMU on host %s: %w", host, err)
+	}
+	go func() {
+		_ = cmd.Wait() // its status says nothing that the console and the log do not
+		close(m.ended)
+	}()
+	m.process = identify(cmd.Process.Pid)
+	l.state.Processes = append(l.state.Processes, m.process)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.end())
+		}
+	}()
+	if err := l.state.save(); err != nil {
+		return nil, err
+	}
+	if err := m.open(ctx); err != nil {
+		text, _ := os.ReadFile(base + ".log")
+		return nil, fmt.Errorf("start QEMU on host %s: %w; it said: %s", host, err, tail(text))
+	}
+	if m.control, err = guest.Dial(ctx, c.Control); err != nil {
+		return nil, err
+	}
+	l.guest.listen(m)
+	return m, nil
+}
+
+// open connects to the QMP socket as soon as there is one that is listened on: the two do not happen at once.
+func (m *machine) open(ctx context.Context) (err error) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		m.vm, err = qemu.Open(ctx, m.qmp)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+			return err
+		}
+		select {
+		case <-m.ended:
+			return errors.New("it ended at once")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// end kills the QEMU and closes what leads to it.
+func (m *machine) end() error {
+	if m == nil {
+		return nil
+	}
+	err := m.process.end()
+	if m.vm != nil {
+		m.vm.Close()
+	}
+	if m.control != nil {
+		m.control.Close()
+	}
+	return err
+}
+
+func tail(text []byte) string {
+	const most = 2000
+	if len(text) > most {
+		text = text[len(text)-most:]
+	}
+	return string(text)
+}

@@ -1,0 +1,244 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"walm/hypervisor/qemu"
+	"walm/lab/debian"
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+	"walm/lab/netlab"
+	"walm/vm"
+)
+
+// Spec says what a lab is to be. The zero value of a field but Workload is filled in by Up.
+type Spec struct {
+	Workload    guest.Workload
+	Memory      vm.Bytes     // of the guest; default 512 MiB or what the workload needs
+	VCPUs       int          // default 1
+	Link        vm.Rate      // of each host's uplink, default 1 Gbit/s
+	QEMU        debian.Suite // of host a, default debian.Backports
+	Destination debian.Suite // of host b, default as QEMU
+	Keep        bool         // the lab outlives this process
+}
+
+const (
+	guestMAC = "52:54:00:77:00:0a"
+	movePort = "49152" // the first of the ports that libvirt uses for migrations
+)
+
+// machineType is known to both versions of QEMU, so that the guest can move between any two.
+const machineType = "pc-q35-7.2"
+
+// Lab is a lab that is up.
+type Lab struct {
+	Spec     Spec
+	Kernel   string
+	state    State
+	config   qemu.Config
+	net      *netlab.Net
+	programs map[netlab.Side]debian.QEMU // by host
+	guest    *session
+	current  *machine // that runs the guest
+	next     *machine // that waits for it, during a move
+	pair     *qemu.Pair
+	launched int
+}
+
+func (s *Spec) fill() error {
+	if s.QEMU == "" {
+		s.QEMU = debian.Backports
+	}
+	if s.Destination == "" {
+		s.Destination = s.QEMU
+	}
+	if s.VCPUs == 0 {
+		s.VCPUs = 1
+	}
+	if s.Link == 0 {
+		s.Link = vm.Gbit
+	}
+	need := guest.Needs(s.Workload)
+	if s.Memory == 0 {
+		s.Memory = max(512*vm.MiB, need)
+	}
+	if s.Memory < need {
+		return fmt.Errorf("a guest with %v of memory cannot run %s: it needs %v", s.Memory, s.Workload, need)
+	}
+	free, err := freeMemory()
+	if err == nil && 2*s.Memory > free {
+		return fmt.Errorf("two QEMUs with %v of guest memory each do not fit into the %v that are free on this machine",
+			s.Memory, free)
+	}
+	return nil
+}
+
+// Up fetches what is missing, joins the hosts, boots the guest on host a and waits until its workload runs. step is
+// told what goes on. What was begun is taken down again when it fails.
+func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
+	if err := spec.fill(); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("a lab makes network namespaces: run walm as root")
+	}
+	if _, err := Reap(); err != nil {
+		return nil, fmt.Errorf("clear what an earlier lab left: %w", err)
+	}
+	cache, err := debian.DefaultCache()
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{Spec: spec, programs: map[netlab.Side]debian.QEMU{}, guest: newSession()}
+	for host, suite := range map[netlab.Side]debian.Suite{netlab.A: spec.QEMU, netlab.B: spec.Destination} {
+		if l.programs[host], err = cache.QEMU(ctx, suite, step); err != nil {
+			return nil, err
+		}
+	}
+	kernel, err := cache.Kernel(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	l.Kernel = kernel.Release
+	l.state = State{ID: newID(), Owner: self(), Kept: spec.Keep, Made: time.Now(), QEMU: l.programs[netlab.A].Version,
+		Workload: spec.Workload.String(), Running: netlab.A, Sockets: map[netlab.Side]string{}}
+	if err := os.MkdirAll(l.state.dir(), 0o700); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Down())
+		}
+	}()
+	if err := l.state.save(); err != nil {
+		return nil, err
+	}
+	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link}); err != nil {
+		return nil, err
+	}
+	if err := l.configure(cache, kernel); err != nil {
+		return nil, err
+	}
+	return l, l.boot(ctx, step)
+}
+
+// newID is unique on this machine and ends in the pid of its owner, for Reap.
+func newID() string {
+	b := make([]byte, 2)
+	_, _ = rand.Read(b)
+	return fmt.Sprintf("%sx%d", hex.EncodeToString(b), os.Getpid())
+}
+
+func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
+	initrd, err := image(cache, kernel)
+	if err != nil {
+		return err
+	}
+	ram := l.Spec.Memory
+	for _, suite := range []debian.Suite{l.Spec.QEMU, l.Spec.Destination} {
+		if suite == debian.Bookworm {
+			ram = qemu.LabRAM(ram, 7)
+		}
+	}
+	l.config = qemu.Config{
+		Name: "walm-lab-" + l.state.ID, Machine: machineType, Accelerator: "tcg", CPU: "qemu64", RAM: ram,
+		VCPUs: l.Spec.VCPUs, Kernel: kernel.Image, Initrd: initrd,
+		Append: guest.CommandLine(netlab.Guest+"/24", l.Spec.Workload),
+		Tap:    netlab.Tap, MAC: guestMAC,
+	}
+	return nil
+}
+
+// image writes the guest's initramfs into the cache, under the name of what is in it.
+func image(cache debian.Cache, kernel debian.Kernel) (string, error) {
+	file, err := os.CreateTemp(cache.Dir, "initramfs-*.new")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(file.Name())
+	sum := sha256.New()
+	err = guest.Image(kernel.Modules, io.MultiWriter(file, sum))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", fmt.Errorf("build the guest's initramfs: %w", err)
+	}
+	path := filepath.Join(cache.Dir, fmt.Sprintf("initramfs-%x.cpio", sum.Sum(nil)[:8]))
+	return path, os.Rename(file.Name(), path)
+}
+
+// bootPatience is far more than a guest takes to boot under TCG on a loaded machine (2 to 4 s on an idle one).
+const bootPatience = 2 * time.Minute
+
+func (l *Lab) boot(ctx context.Context, step func(string)) error {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.programs[netlab.A].Version))
+	var err error
+	if l.current, err = l.launch(ctx, netlab.A, false); err != nil {
+		return err
+	}
+	l.state.Sockets[netlab.A] = l.current.qmp
+	if err := l.await(ctx, l.guest.hello, "boot"); err != nil {
+		return err
+	}
+	step("filling its memory: " + l.Spec.Workload.String())
+	return l.await(ctx, l.guest.working, "start its workload")
+}
+
+func (l *Lab) await(ctx context.Context, c <-chan struct{}, what string) error {
+	select {
+	case <-c:
+		return nil
+	case <-l.current.ended:
+	case <-ctx.Done():
+	}
+	text, _ := os.ReadFile(l.current.console)
+	return fmt.Errorf("the guest did not %s; its console ends with: %s", what, tail(text))
+}
+
+// Down ends every QEMU of the lab, its networks and its files. It can be called again.
+func (l *Lab) Down() error {
+	if l.pair != nil {
+		l.pair.Close()
+	}
+	err := errors.Join(l.current.end(), l.next.end())
+	l.current, l.next = nil, nil
+	if l.net != nil {
+		err = errors.Join(err, l.net.Down())
+	}
+	return errors.Join(err, l.state.remove())
+}
+
+// Leave closes this process' connections and leaves the lab up, for a lab that is kept.
+func (l *Lab) Leave() {
+	l.current.vm.Close()
+	l.current.control.Close()
+}
+
+// State is what is known of the lab on disk.
+func (l *Lab) State() State { return l.state }
+
+// Ask sends a command to the guest, wherever it runs.
+func (l *Lab) Ask(ctx context.Context, cmd guest.Command) (guest.Message, error) {
+	return l.guest.ask(ctx, l.current, cmd)
+}
+
+// Do changes what the guest is busy with, and waits until the new workload has filled its memory.
+func (l *Lab) Do(ctx context.Context, w guest.Workload) error {
+	if need := guest.Needs(w); need > l.Spec.Memory {
+		return fmt.Errorf("the guest has %v of memory, %s needs %v", l.Spec.Memory, w, need)
+	}
+	_, err := l.Ask(ctx, guest.Command{Verb: wire.Start, Workload: w.String()})
+	if err == nil {
+		l.Spec.Workload = w
+	}
+	return err
+}

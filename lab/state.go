@@ -1,0 +1,161 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"walm/lab/netlab"
+)
+
+// runDir holds a folder per lab that is up: sockets, consoles and its state.
+const runDir = "/run/walm/lab"
+
+// process names a process so that a reused pid is not taken for it.
+type process struct {
+	PID   int
+	Start string // start time in clock ticks since boot, field 22 of /proc/PID/stat
+}
+
+// State is what is on disk of a lab, for the next walm to find.
+type State struct {
+	ID        string
+	Owner     process // the walm that made it
+	Kept      bool    // stays up without its owner
+	Made      time.Time
+	QEMU      string
+	Workload  string
+	Processes []process              // every QEMU that was started
+	Running   netlab.Side            // the host that the VM runs on, "a" or "b"
+	Sockets   map[netlab.Side]string `json:",omitempty"` // QMP sockets by host
+}
+
+func self() process { return identify(os.Getpid()) }
+
+func identify(pid int) process { return process{pid, startTime(pid)} }
+
+func startTime(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The name in parentheses may hold anything, so fields are counted from behind it: the first there is the third.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" {
+		return ""
+	}
+	return fields[19]
+}
+
+func (p process) alive() bool { return p.Start != "" && startTime(p.PID) == p.Start }
+
+// end kills the process and waits until it is gone.
+func (p process) end() error {
+	for deadline := time.Now().Add(10 * time.Second); p.alive(); time.Sleep(5 * time.Millisecond) {
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("end process %d: %w", p.PID, err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("end process %d: it does not go away", p.PID)
+		}
+	}
+	return nil
+}
+
+func (s State) dir() string { return filepath.Join(runDir, s.ID) }
+
+func (s State) save() error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir(), "lab.json")
+	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// remove takes down all that the state names. It can be done again.
+func (s State) remove() error {
+	var all []error
+	for _, p := range s.Processes {
+		all = append(all, p.end())
+	}
+	all = append(all, netlab.Remove(s.ID), os.RemoveAll(s.dir()))
+	return errors.Join(all...)
+}
+
+// List gives the labs on this machine.
+func List() ([]State, error) {
+	entries, err := os.ReadDir(runDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var all []State
+	for _, e := range entries {
+		s := State{ID: e.Name()}
+		if b, err := os.ReadFile(filepath.Join(runDir, e.Name(), "lab.json")); err == nil {
+			if err := json.Unmarshal(b, &s); err != nil {
+				s = State{ID: e.Name()} // torn by a crash: what is named after it is removed all the same
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Up says whether the lab belongs to somebody: its owner lives, or it was kept.
+func (s State) Up() bool { return s.Kept || s.Owner.alive() }
+
+// Reap removes what labs have left behind whose walm was killed, and says which.
+func Reap() ([]string, error) {
+	states, err := List()
+	if err != nil {
+		return nil, err
+	}
+	var gone, up []string
+	var all []error
+	for _, s := range states {
+		if s.Up() {
+			up = append(up, s.ID)
+			continue
+		}
+		gone = append(gone, s.ID)
+		all = append(all, s.remove())
+	}
+	ids, err := netlab.Remains()
+	all = append(all, err)
+	for _, id := range ids {
+		// An id carries its owner's pid, so that namespaces made by a walm that is just starting are left alone.
+		pid, _ := strconv.Atoi(strings.TrimLeft(id[strings.LastIndexByte(id, 'x')+1:], "x"))
+		if slices.Contains(up, id) || slices.Contains(gone, id) || startTime(pid) != "" {
+			continue
+		}
+		gone = append(gone, id)
+		all = append(all, netlab.Remove(id))
+	}
+	return gone, errors.Join(all...)
+}
+
+// Remove takes a lab down, whoever made it.
+func Remove(id string) error {
+	states, err := List()
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if s.ID == id {
+			return s.remove()
+		}
+	}
+	return fmt.Errorf("no lab %q on this machine: walm lab status lists them", id)
+}

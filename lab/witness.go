@@ -1,0 +1,180 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+	"walm/lab/netlab"
+	"walm/measure"
+	"walm/vm"
+)
+
+// witness sees a move from the client and through the guest's own word. It is good for one move.
+type witness struct {
+	lab      *Lab
+	from, to *machine
+	began    time.Time
+	sockets  []net.PacketConn
+	probe    *measure.Prober
+	ping     *measure.Prober
+	stop     context.CancelFunc
+	counting sync.WaitGroup
+	counts   []measure.Count
+}
+
+const (
+	probeEvery = time.Millisecond
+	countEvery = 50 * time.Millisecond
+	// baseline is how long the probes and counters run before the move begins. The guest's throughput is known from
+	// longer before.
+	baseline = 500 * time.Millisecond
+	history  = 5 * time.Second
+	// recovery is how long the guest's throughput may take to come back before it is given up as not complete.
+	recovery = 15 * time.Second
+	// verifying is how long the guest may check its memory: it reads about 1 GB/s under TCG on an idle machine.
+	verifying = time.Minute
+)
+
+// Begin starts the probes and has the guest count from now on which pages it writes.
+func (w *witness) Begin(ctx context.Context) error {
+	if _, err := w.lab.guest.ask(ctx, w.from, guest.Command{Verb: wire.Mark}); err != nil {
+		return err
+	}
+	var udp *net.UDPConn
+	var icmp *net.IPConn
+	if err := netlab.Do(w.lab.net.Client().Namespace, func() (err error) {
+		if udp, err = net.ListenUDP("udp4", nil); err != nil {
+			return err
+		}
+		icmp, err = net.ListenIP("ip4:icmp", nil)
+		return err
+	}); err != nil {
+		return fmt.Errorf("open the client's sockets: %w", err)
+	}
+	w.sockets = append(w.sockets, udp, icmp)
+	address := net.ParseIP(netlab.Guest)
+	var err error
+	if w.probe, err = measure.StartProbe(udp, &net.UDPAddr{IP: address, Port: guest.EchoPort}, probeEvery); err != nil {
+		return err
+	}
+	if w.ping, err = measure.StartPing(icmp, &net.IPAddr{IP: address}); err != nil {
+		return err
+	}
+	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	w.counting.Go(func() { w.count(counting) })
+	w.began = time.Now()
+	return pause(ctx, baseline)
+}
+
+// count reads the link's counters until ctx ends. A reading that fails is left out.
+func (w *witness) count(ctx context.Context) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		if all, err := w.lab.net.Counters(); err == nil {
+			w.counts = append(w.counts, measure.Count{At: time.Now(), Bytes: all[w.from.host].Sent})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// End watches until the guest's throughput is back, has it check its memory, and hands over what was seen.
+func (w *witness) End(ctx context.Context, ends vm.Ends) (measure.Evidence, error) {
+	here := w.from
+	if ends.Destination.Run == vm.RunStateRunning {
+		here = w.to
+	}
+	ended := time.Now()
+	var err error
+	if ends.Source.Run == vm.RunStateRunning || ends.Destination.Run == vm.RunStateRunning {
+		err = w.awaitRecovery(ctx, ended)
+	}
+	probes, lost := w.probe.Stop()
+	pings, alsoLost := w.ping.Stop()
+	w.stop()
+	w.counting.Wait()
+	for _, s := range w.sockets {
+		s.Close()
+	}
+	return measure.Evidence{
+		Probes: probes, Pings: pings, Counts: w.counts,
+		Beats:  w.lab.guest.since(w.began.Add(-history), w.from.host),
+		Memory: w.memory(ctx, here),
+	}, errors.Join(err, lost, alsoLost)
+}
+
+// awaitRecovery returns once the guest has been back at its pace for a second, or is not going to be.
+func (w *witness) awaitRecovery(ctx context.Context, ended time.Time) error {
+	before := pace(w.lab.guest.since(w.began.Add(-history), w.from.host), w.began)
+	for time.Since(ended) < recovery {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+		now := time.Now()
+		beats := w.lab.guest.since(now.Add(-time.Second), w.from.host)
+		if now.Sub(ended) > time.Second && pace(beats, now) >= 0.95*before {
+			return nil
+		}
+	}
+	return nil
+}
+
+// pace is the median throughput of beats up to a time, in operations per second.
+func pace(beats []measure.Beat, until time.Time) float64 {
+	var rates []float64
+	for i := 1; i < len(beats); i++ {
+		a, b := beats[i-1], beats[i]
+		if d := b.At.Sub(a.At).Seconds(); d > 0 && !b.At.After(until) && b.Ops >= a.Ops {
+			rates = append(rates, float64(b.Ops-a.Ops)/d)
+		}
+	}
+	if len(rates) == 0 {
+		return 0
+	}
+	slices.Sort(rates)
+	return rates[len(rates)/2]
+}
+
+// memory asks the guest to check its memory, and whether its heart still beats afterwards.
+func (w *witness) memory(ctx context.Context, here *machine) *measure.Memory {
+	ctx, cancel := context.WithTimeout(ctx, verifying)
+	defer cancel()
+	msg, err := w.lab.guest.ask(ctx, here, guest.Command{Verb: wire.Verify})
+	if err != nil {
+		return &measure.Memory{Err: err.Error()}
+	}
+	c := msg.Check
+	m := &measure.Memory{Pages: c.Pages, Bad: c.Bad, Written: c.Written}
+	if !c.OK() && c.Bad == 0 {
+		m.Bad = max(1, c.Met)
+		m.Err = "the guest's own books on its memory do not add up"
+	}
+	checked := time.Now()
+	for m.Alive = false; !m.Alive && ctx.Err() == nil; _ = pause(ctx, 20*time.Millisecond) {
+		m.Alive = len(w.lab.guest.since(checked, w.from.host)) > 0
+	}
+	return m
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

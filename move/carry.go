@@ -1,0 +1,95 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"walm/decide"
+	"walm/measure"
+	"walm/migrate"
+	"walm/vm"
+)
+
+// Carry moves the VM as rec advises and returns the record with the outcome.
+func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
+	if err := r.journal(rec.Plan); err != nil {
+		return rec, err
+	}
+	if r.Witness != nil {
+		r.step("starting the probes")
+		if err := r.Witness.Begin(ctx); err != nil {
+			return rec, fmt.Errorf("watch the VM from outside: %w", err)
+		}
+	}
+	if d := r.Policy.Deadline; d > 0 {
+		// Adjust ends a late migration at a pass boundary; a first pass that takes too long has none.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, d, errDeadline)
+		defer cancel()
+	}
+	machine := migrate.New(rec.Plan, func(now time.Time, h decide.History) decide.Adjustment {
+		h.Link = rec.Link.Bandwidth
+		return decide.Adjust(rec.Plan, r.Policy, now, h)
+	})
+	rec.Started = time.Now()
+	res, ran := migrate.Run(ctx, r.Pair, machine, migrate.Watch{Journal: r.Journal, Update: r.Watch})
+	rec.Started, rec.Events, rec.Moves, rec.Notes = res.Began, res.Events, res.Decisions, res.Notes
+
+	evidence := measure.Evidence{}
+	var watched error
+	if r.Witness != nil {
+		r.step("checking the VM")
+		evidence, watched = r.Witness.End(context.WithoutCancel(ctx), res.Ends)
+	}
+	evidence.Started, evidence.Events, evidence.Ends = res.Began, res.Events, res.Ends
+	rec.Beats, rec.LinkUse = evidence.Beats, evidence.Counts
+	rec.Outcome = measure.Assess(evidence)
+	settle(&rec, res)
+	if errors.Is(ran, migrate.ErrUnknown) {
+		ran = nil // an outcome to report: nothing is gained by hiding what was seen
+	}
+	return rec, errors.Join(ran, watched, r.journal(rec.Outcome))
+}
+
+var errDeadline = errors.New("the deadline has passed")
+
+// DeadlinePassed says whether the move was given up because of its deadline.
+func (r Record) DeadlinePassed() bool {
+	return r.Policy.Deadline > 0 && r.Outcome.Result == measure.Cancelled && r.Outcome.TMT >= r.Policy.Deadline ||
+		slices.ContainsFunc(r.Moves, func(d migrate.Decision) bool { return d.Move == decide.GiveUp })
+}
+
+// settle puts together what the evidence says and where the machine stands. The evidence decides; the machine knows
+// whether the VM stayed because someone wanted it, and why.
+func settle(rec *Record, res migrate.Result) {
+	o := &rec.Outcome
+	if o.Result == measure.Stayed && res.State == migrate.Cancelled {
+		o.Result = measure.Cancelled
+	}
+	if o.Detail == "" {
+		o.Detail = res.Reason
+	}
+	if res.Refused != "" {
+		o.Warnings = append(o.Warnings, res.Refused)
+	}
+	if o.Passes == 0 {
+		for _, e := range res.Events {
+			if e.Kind == vm.EventPass {
+				o.Passes = max(o.Passes, e.Pass)
+			}
+		}
+	}
+}
+
+func (r Request) journal(entry any) error {
+	if r.Journal == nil {
+		return nil
+	}
+	if err := r.Journal.Append(entry); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"walm/decide"
+	"walm/measure"
+	"walm/migrate"
+	"walm/observe"
+	"walm/predict"
+	"walm/vm"
+)
+
+// Pair is a VM and the place it is to move to, as a driver offers it.
+type Pair interface {
+	migrate.Hypervisor
+	// Unable says why the pair cannot do a method with these parameters; empty where it can.
+	Unable(vm.Method, vm.Params) string
+	// Meter measures the link between the hosts.
+	Meter(context.Context) (vm.Link, error)
+}
+
+// Witness sees a move from outside: a client that probes the VM, and the VM's own word. A user's VM has none.
+type Witness interface {
+	// Begin returns once the VM is being watched.
+	Begin(context.Context) error
+	// End returns what was seen, once the VM is back at its work or has been given up.
+	End(context.Context, vm.Ends) (measure.Evidence, error)
+}
+
+// Request is one VM to be moved, or to be advised on.
+type Request struct {
+	VM      string
+	Source  string // what runs it, for reports
+	Target  string
+	Eye     observe.Source
+	Pair    Pair     // nil: advice for no particular destination
+	Link    *vm.Link // nil: measured through Pair
+	Host    predict.Host
+	Policy  decide.Policy
+	Tune    func(vm.Method, vm.Params) vm.Params // the user's own parameters; nil: none
+	Witness Witness                              // nil: none
+	Journal migrate.Journal                      // nil: none
+	Step    func(string)                         // told what goes on; nil: nobody
+	Watch   func(migrate.Update)                 // told of every change while the VM moves; nil: nobody
+}
+
+// Advise looks at the VM, forecasts every method and chooses one. Nothing moves. Where no method can meet the limits
+// the record holds the forecasts and the error wraps decide.ErrNoMethod.
+func Advise(ctx context.Context, r Request) (Record, error) {
+	rec := Record{ID: id(), VM: r.VM, Source: r.Source, Target: r.Target, Host: r.Host, Policy: r.Policy}
+	if err := r.Policy.Check(); err != nil {
+		return rec, err
+	}
+	if err := r.link(ctx, &rec); err != nil {
+		return rec, err
+	}
+	r.step("watching what the VM does")
+	var err error
+	if rec.Trace, err = r.Eye.Look(ctx); err != nil {
+		return rec, err
+	}
+	unable := map[vm.Method]string{}
+	for _, m := range vm.Methods() {
+		params := r.params(m)
+		if r.Pair != nil {
+			if why := r.Pair.Unable(m, params); why != "" {
+				unable[m] = why
+			}
+		}
+		rec.Forecasts = append(rec.Forecasts, predict.Method(m, params, rec.Trace, rec.Link, r.Host))
+	}
+	rec.Plan, err = decide.Choose(rec.Forecasts, r.Policy, unable)
+	return rec, err
+}
+
+func (r Request) link(ctx context.Context, rec *Record) error {
+	switch {
+	case r.Link != nil:
+		rec.Link = *r.Link
+		return nil
+	case r.Pair == nil:
+		return errors.New("no destination to measure the link to: give its bandwidth with --link")
+	}
+	r.step("measuring the link")
+	var err error
+	rec.Link, err = r.Pair.Meter(ctx)
+	return err
+}
+
+func (r Request) step(what string) {
+	if r.Step != nil {
+		r.Step(what)
+	}
+}
+
+// params are the parameters that m would run with on this pair.
+func (r Request) params(m vm.Method) vm.Params {
+	p := vm.DefaultParams(m)
+	able := func(p vm.Params) bool { return r.Pair == nil || r.Pair.Unable(m, p) == "" }
+	if m != vm.StopAndCopy && r.Policy.MaxDowntime > 0 && p.DowntimeLimit > 0 {
+		// The limit that QEMU is given holds for memory alone; the switchover comes on top of it.
+		p.DowntimeLimit = min(p.DowntimeLimit, max(r.Policy.MaxDowntime-2*r.Host.Switchover, time.Millisecond))
+	}
+	if m == vm.PreCopy || m == vm.AutoConverge {
+		// Armed, a migration that does not converge can still be ended by post-copy.
+		armed := p
+		armed.Postcopy = r.Policy.Method == "" && !r.Policy.NoPostcopy && r.Policy.Profile != decide.Safe
+		if able(armed) {
+			p = armed
+		}
+	}
+	if m.Postcopies() || p.Postcopy {
+		faster := p
+		faster.Preempt = true
+		if able(faster) {
+			p = faster
+		}
+	}
+	if r.Tune != nil {
+		p = r.Tune(m, p)
+	}
+	return p
+}
+
+// Do advises, moves the VM as advised, and measures what that did cost. A migration that fails is no error but an
+// outcome in the record; an error means that nothing was begun, or that its end could not be found out.
+func Do(ctx context.Context, r Request) (Record, error) {
+	rec, err := Advise(ctx, r)
+	if err != nil {
+		return rec, err
+	}
+	return Carry(ctx, r, rec)
+}
+
+func id() string { return time.Now().UTC().Format("20060102-150405.000000") }
