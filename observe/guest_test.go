@@ -116,7 +116,8 @@ func beGuest() error {
 		close(asked)
 	}()
 	d := diary{Writes: make([]write, 0, diaryLength)}
-	if err := json.NewEncoder(os.Stdout).Encode(hello{uint64(uintptr(unsafe.Pointer(&ram[0]))), unix.Gettid()}); err != nil {
+	me := hello{uint64(uintptr(unsafe.Pointer(&ram[0]))), unix.Gettid()}
+	if err := json.NewEncoder(os.Stdout).Encode(me); err != nil {
 		return err
 	}
 	start, n := monotonic(), 0

@@ -118,7 +118,8 @@ func covered(b vm.Block, ms []mapping) (anonymous bool, err error) {
 		}
 	}
 	if at < end {
-		return false, fmt.Errorf("nothing is mapped at %#x of the block of %v at %#x: %w", at, b.Size, b.HostAddr, ErrUnmapped)
+		return false, fmt.Errorf("nothing is mapped at %#x of the block of %v at %#x: %w",
+			at, b.Size, b.HostAddr, ErrUnmapped)
 	}
 	return anonymous, nil
 }
@@ -152,8 +153,8 @@ func (p process) backing(blocks []vm.Block) (warnings []string, err error) {
 		return nil, err
 	}
 	if huge := statusField(string(status), "HugetlbPages"); huge != "" && huge != "0 kB" {
-		warnings = append(warnings, "the VM's process holds "+huge+" of hugetlb pages: memory is present in whole huge pages, "+
-			"and post-copy moves each of them whole")
+		warnings = append(warnings, "the VM's process holds "+huge+" of hugetlb pages: memory is present in whole "+
+			"huge pages, and post-copy moves each of them whole")
 	}
 	return warnings, nil
 }

@@ -67,7 +67,8 @@ func stdErr(k, n int, pages uint64) vm.Bytes {
 		return 0
 	}
 	left := float64(pages-uint64(n)) / float64(pages-1)
-	return vm.Bytes(math.Round(math.Sqrt(left*binomial((float64(k)+0.5)/float64(n+1), n)) * scale(pages)))
+	p := (float64(k) + 0.5) / float64(n+1)
+	return vm.Bytes(math.Round(math.Sqrt(left*binomial(p, n)) * scale(pages)))
 }
 
 // binomial is the variance of a share p estimated from n independent samples.

@@ -21,9 +21,10 @@ type Sampler interface {
 
 // Sampling looks at a VM through QEMU's calc-dirty-rate in mode page-sampling, from wherever QMP can be reached. It
 // knows less than Host: every window is observed in a stretch of its own, one after the other, so that a change of
-// load bends the curve; pages are drawn with repetition; rates are whole MiB/s; a window in which a busy host woke QEMU
-// late is not told from a good one (measured on an overloaded host: 184 MB in 2 s of 164 written); zero and absent memory, CPU and
-// network are not told. QEMU reads the absent pages that it samples, and so faults them in.
+// load bends the curve; pages are drawn with repetition; rates are whole MiB/s; zero and absent memory, CPU and
+// network are not told. QEMU divides by the window asked for, however late it wakes, so that Err does not hold on a
+// busy host (one such told 184 MB for a window of 2 s with 164 MB written). QEMU reads the absent pages that it
+// samples, and so faults them in.
 type Sampling struct {
 	Samples int             // pages in all; 0: ForecastSamples. Asked for as 128 to 16384 per GiB
 	Windows []time.Duration // increasing; nil: 50 to 400 ms, then 1, 2 and 4 s. Those not supported are left out

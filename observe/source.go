@@ -25,9 +25,9 @@ var (
 )
 
 // How many pages a look samples. The standard error of a dirty share p is at most √(p(1−p)/n): for half of the memory
-// 0.4 % of RAM with 16384 pages and 1.1 % with 2048, whatever the size of the VM. A look of
-// eight windows at memory that is all present costs at most 0.37 s of CPU with 16384 pages and 0.05 s with 2048
-// (BenchmarkLook, AMD EPYC, shared host, n = 3 and 20).
+// 0.4 % of RAM with 16384 pages and 1.1 % with 2048, whatever the size of the VM. A look of eight windows at
+// memory that is all present cost 0.37 s of CPU with 16384 pages, 0.19 with 8192 and 0.05 with 2048 (BenchmarkLook, one
+// run of each on a shared AMD EPYC).
 const (
 	ForecastSamples = 16384
 	WatchSamples    = 2048
