@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // Conn is a connection to a QEMU monitor, past its handshake. Its methods may be called from any goroutine. It must be
@@ -95,8 +96,11 @@ func (c *Conn) handshake(ctx context.Context) error {
 // read receives messages until the connection ends.
 func (c *Conn) read() {
 	err := c.receive(newInbox(c.conn, maxMessage))
-	if err == io.EOF {
+	switch {
+	case err == io.EOF:
 		err = fmt.Errorf("closed by the peer: %w", err)
+	case errors.Is(err, syscall.ECONNRESET): // so Linux tells of a Unix socket's peer that left something unread
+		err = fmt.Errorf("closed by the peer, which did not read all commands: %w", io.EOF)
 	}
 	c.mu.Lock()
 	if c.writeErr != nil && errors.Is(err, os.ErrDeadlineExceeded) {
@@ -164,7 +168,8 @@ func (c *Conn) Peer() int { return c.peer }
 // Done is closed when the connection is gone. Commands without a reply then fail; received events can still be read.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err tells why the connection is gone; it is nil before Done.
+// Err tells why the connection is gone; it is nil before Done. It wraps io.EOF if the peer closed it between messages,
+// net.ErrClosed after Close.
 func (c *Conn) Err() error {
 	select {
 	case <-c.done:
