@@ -41,6 +41,32 @@ func NewHost(l vm.Layout) (*Host, error) {
 	return &Host{layout: l, proc: process{l.PID, s.start}}, nil
 }
 
+// Readable says at once what would make a look fail: no permission (fs.ErrPermission), no such process, other memory
+// than the layout's.
+func (h *Host) Readable() error {
+	_, mem, err := h.open()
+	if err == nil {
+		err = mem.permitted()
+		mem.close()
+	}
+	if err != nil {
+		return fmt.Errorf("read the memory of process %d: %w", h.layout.PID, explain(err))
+	}
+	return nil
+}
+
+// open checks that the process is still what it was, and warns of what its memory is.
+func (h *Host) open() (warnings []string, mem *memory, err error) {
+	if err := h.proc.check(); err != nil {
+		return nil, nil, err
+	}
+	if warnings, err = h.proc.backing(h.layout.Blocks); err != nil {
+		return nil, nil, err
+	}
+	mem, err = openMemory(h.layout.PID)
+	return warnings, mem, err
+}
+
 // Look takes a little longer than the longest window.
 func (h *Host) Look(ctx context.Context) (vm.Trace, error) {
 	t, err := h.look(ctx)
@@ -58,14 +84,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	if windows == nil {
 		windows = Windows(LongestWindow)
 	}
-	if err := h.proc.check(); err != nil {
-		return vm.Trace{}, err
-	}
-	warnings, err := h.proc.backing(h.layout.Blocks)
-	if err != nil {
-		return vm.Trace{}, err
-	}
-	mem, err := openMemory(h.layout.PID)
+	warnings, mem, err := h.open()
 	if err != nil {
 		return vm.Trace{}, err
 	}

@@ -237,6 +237,21 @@ func TestLookFails(t *testing.T) {
 		{"userfaultfd", func(t *testing.T) error {
 			return look(startGuest(t, load{Pages: 1, Userfault: true}).host())
 		}, ErrUserfault},
+		{"not readable: unmapped", func(t *testing.T) error {
+			h := startGuest(t, load{Pages: 1}).host()
+			if err := h.Readable(); err != nil {
+				t.Fatal(err)
+			}
+			h.layout.Blocks[0].HostAddr = 1 << 20
+			return h.Readable()
+		}, ErrUnmapped},
+		{"not readable: ended", func(t *testing.T) error {
+			g := startGuest(t, load{Pages: 1})
+			h := g.host()
+			g.cmd.Process.Kill()
+			g.cmd.Wait()
+			return h.Readable()
+		}, ErrGone},
 		{"cancelled", func(t *testing.T) error {
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 			defer cancel()
@@ -280,6 +295,12 @@ func beStranger() error {
 	h, err := NewHost(vm.Layout{PID: pid, Blocks: []vm.Block{{HostAddr: 1 << 20, Size: vm.Page}}})
 	if err != nil {
 		return err
+	}
+	if err := h.Readable(); !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("readable to a stranger: %v", err)
+	}
+	if err := (&memory{pid: pid, buf: make([]byte, 1)}).permitted(); !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("permitted to a stranger: %v", err)
 	}
 	_, err = h.Look(context.Background())
 	if errors.Is(err, fs.ErrPermission) {

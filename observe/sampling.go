@@ -26,14 +26,10 @@ type Sampler interface {
 // busy host (one such told 184 MB for a window of 2 s with 164 MB written). QEMU reads the absent pages that it
 // samples, and so faults them in.
 type Sampling struct {
+	Sampler Sampler
 	Samples int             // pages in all; 0: ForecastSamples. Asked for as 128 to 16384 per GiB
 	Windows []time.Duration // increasing; nil: 50 to 400 ms, then 1, 2 and 4 s. Those not supported are left out
-
-	sampler Sampler
 }
-
-// NewSampling looks at the VM behind s.
-func NewSampling(s Sampler) *Sampling { return &Sampling{sampler: s} }
 
 // The range of calc-dirty-rate's sample-pages (migration/dirtyrate.h).
 const minPerGiB, maxPerGiB = 128, 16384
@@ -41,7 +37,7 @@ const minPerGiB, maxPerGiB = 128, 16384
 // Look takes as long as all windows together.
 func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	taken := time.Now()
-	ram, err := s.sampler.MemorySize(ctx)
+	ram, err := s.Sampler.MemorySize(ctx)
 	switch {
 	case err != nil:
 		return vm.Trace{}, fmt.Errorf("look by page sampling: ask for the size of memory: %w", err)
@@ -60,7 +56,7 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	n := max(1, int(float64(perGiB)*float64(ram)/float64(vm.GiB)))
 	t := vm.Trace{Taken: taken, Source: "qmp page-sampling", Samples: n, RAM: ram, Present: ram}
 	for _, window := range windows {
-		rate, err := s.sampler.SampleDirtyRate(ctx, window, perGiB)
+		rate, err := s.Sampler.SampleDirtyRate(ctx, window, perGiB)
 		if errors.Is(err, errors.ErrUnsupported) {
 			continue
 		}

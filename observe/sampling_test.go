@@ -46,8 +46,7 @@ func (f *fakeSampler) SampleDirtyRate(_ context.Context, window time.Duration, p
 // The errors told must hold in as many looks as normal errors do, without being idle.
 func TestSamplingAgainstTruth(t *testing.T) {
 	f := &fakeSampler{ram: 4 * vm.GiB, set: 512 * vm.MiB, rate: 200e6, r: rand.New(rand.NewPCG(1, 2))}
-	s := NewSampling(f)
-	s.Samples = 4096
+	s := &Sampling{Sampler: f, Samples: 4096}
 	var squares float64
 	var n int
 	for range 100 {
@@ -94,8 +93,7 @@ func TestSamplingAsks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.sampler.r, tt.sampler.set, tt.sampler.rate = rand.New(rand.NewPCG(1, 2)), vm.MiB, 0
-			s := NewSampling(&tt.sampler)
-			s.Samples, s.Windows = tt.samples, tt.windows
+			s := &Sampling{Sampler: &tt.sampler, Samples: tt.samples, Windows: tt.windows}
 			trace, err := s.Look(context.Background())
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("%v; want %v", err, tt.err)

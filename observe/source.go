@@ -26,8 +26,8 @@ var (
 
 // How many pages a look samples. The standard error of a dirty share p is at most √(p(1−p)/n): for half of the memory
 // 0.4 % of RAM with 16384 pages and 1.1 % with 2048, whatever the size of the VM. A look of eight windows at
-// memory that is all present cost 0.37 s of CPU with 16384 pages, 0.19 with 8192 and 0.05 with 2048 (BenchmarkLook, one
-// run of each on a shared AMD EPYC).
+// memory that is all present cost 0.37 to 0.55 s of CPU with 16384 pages, 0.19 to 0.29 with 8192 and 0.05 to 0.08 with
+// 2048 (BenchmarkLook, n = 4 of each on a shared AMD EPYC, idle to busy).
 const (
 	ForecastSamples = 16384
 	WatchSamples    = 2048
