@@ -1,8 +1,11 @@
 package migrate
 
 import (
+	"flag"
 	"fmt"
 	"hash/maphash"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +26,7 @@ type scene struct {
 	lies        string // what each ending would have been at that look, if untrue
 	interrupted bool
 	trail       *step
+	mutant      func(*Machine, Event, []vm.Act) []vm.Act // what a wrong machine would do
 }
 
 // step is the way to a scene, for reports.
@@ -86,6 +90,9 @@ func (s *scene) feed(what string, ev Event, nth int, mis mischief) {
 	}
 	s.m.notes, s.m.decisions = []Note{{}}, nil
 	acts := s.m.Step(now, ev)
+	if s.mutant != nil {
+		acts = s.mutant(&s.m, ev, acts)
+	}
 	s.m.heard, s.m.asked = start, start
 	s.m.ends = vm.Ends{Source: vm.End{Run: s.m.ends.Source.Run}, Destination: vm.End{Run: s.m.ends.Destination.Run}}
 	for i, a := range acts {
@@ -94,6 +101,7 @@ func (s *scene) feed(what string, ev Event, nth int, mis mischief) {
 			s.look()
 			continue
 		}
+		s.w.ask(a.Kind)
 		took := true
 		if i != nth || mis != refuse {
 			took = s.w.do(a)
@@ -268,21 +276,26 @@ func (p plot) scene(h harm) scene {
 	return s
 }
 
-// explore visits every scene that can be reached and returns their number, and what is wrong with the first bad one.
+var exhaustive = flag.Bool("exhaustive", false, "visit every scene of the model: 2.5 million, about a minute")
+
+// explore visits at most limit of the scenes that can be reached, in a random order, and returns their number, and what
+// is wrong with the first bad one.
 func explore(s scene, limit int) (int, string) {
 	seed := maphash.MakeSeed()
 	seen := map[uint64]bool{}
 	todo := []scene{s}
 	for len(todo) > 0 {
-		s := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+		i, last := rand.IntN(len(todo)), len(todo)-1
+		todo[i], todo[last] = todo[last], todo[i]
+		s := todo[last]
+		todo = todo[:last]
 		h := maphash.Comparable(seed, s.key())
 		if seen[h] {
 			continue
 		}
 		seen[h] = true
 		if len(seen) > limit {
-			return len(seen), fmt.Sprintf("more than %d scenes: the model has grown", limit)
+			return limit, ""
 		}
 		s.m.fruitless = 0
 		bad := s.wrong()
@@ -305,14 +318,18 @@ func explore(s scene, limit int) (int, string) {
 	return len(seen), ""
 }
 
-// TestModelExhaustively visits every reachable scene: one harm of each kind, and one interrupt, at every moment and in
-// every order. Combinations of harm are TestModelAtRandom's.
-func TestModelExhaustively(t *testing.T) {
+// TestModel visits reachable scenes, all of them with -exhaustive: one harm of each kind, and one interrupt, at every
+// moment and in every order. Combinations of harm are TestModelAtRandom's.
+func TestModel(t *testing.T) {
+	limit := 5_000
+	if *exhaustive {
+		limit = math.MaxInt
+	}
 	for _, p := range plots {
 		for name, h := range map[string]harm{"fault": {faults: 1}, "mute": {mutes: 1}, "nudge": {nudges: 1}} {
 			t.Run(p.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				n, bad := explore(p.scene(h), 3_000_000)
+				n, bad := explore(p.scene(h), limit)
 				if bad != "" {
 					t.Fatalf("after %d scenes: %s", n, bad)
 				}
@@ -338,8 +355,60 @@ func TestModelAtRandom(t *testing.T) {
 				t.Fatalf("%s\n%v\nmachine: %s (%s)", bad, s.trail, s.m.state, s.m.reason)
 			}
 		}
+		s.m.fruitless = 0
 		if r, bad := s.rest(); bad != "" {
 			t.Fatalf("%s\n%v\nmachine: %s (%s)", bad, r.trail, r.m.state, r.m.reason)
 		}
 	})
+}
+
+// TestModelFindsMistakes breaks one rule each and wants the model to see it.
+func TestModelFindsMistakes(t *testing.T) {
+	instead := func(k vm.ActKind) []vm.Act { return []vm.Act{{Kind: k}} }
+	for name, mutant := range map[string]func(*Machine, Event, []vm.Act) []vm.Act{
+		"cancels in post-copy": func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
+			if _, ok := ev.(Interrupt); ok && m.state != Returning {
+				return instead(vm.ActCancel)
+			}
+			return acts
+		},
+		"resumes the source when the destination is silent": func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
+			if l, ok := ev.(Looked); ok && m.phase == Switching && l.Ends.Destination.Run == vm.RunStateUnknown {
+				return instead(vm.ActResumeSource)
+			}
+			return acts
+		},
+		"never resumes the source": func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
+			return slices.DeleteFunc(acts, func(a vm.Act) bool { return a.Kind == vm.ActResumeSource })
+		},
+		"believes completed": func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
+			if e, ok := ev.(Seen); ok && totals(e.Event) {
+				m.state, m.ended = Completed, true
+				return nil
+			}
+			return acts
+		},
+		"never asks after silence": func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
+			if _, ok := ev.(Tick); ok {
+				m.looking = false
+				return nil
+			}
+			return acts
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, p := range plots {
+				for _, h := range []harm{{faults: 1}, {mutes: 1}, {nudges: 1}} {
+					s := p.scene(h)
+					s.mutant = mutant
+					if _, bad := explore(s, 5_000); bad != "" {
+						t.Logf("%s: %.40s", p.name, bad)
+						return
+					}
+				}
+			}
+			t.Error("the model sees nothing wrong with it")
+		})
+	}
 }

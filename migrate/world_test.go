@@ -150,9 +150,9 @@ func (w *world) failDestination(ends bool) {
 	}
 }
 
-// do carries an act out. It is what a driver's Do would be.
-func (w *world) do(a vm.Act) (ok bool) {
-	switch a.Kind {
+// ask is told of every act that is asked for, whether it is then done or refused.
+func (w *world) ask(a vm.ActKind) {
+	switch a {
 	case vm.ActCancel:
 		w.cancels = true
 		if w.postcopy {
@@ -164,7 +164,15 @@ func (w *world) do(a vm.Act) (ok bool) {
 		if w.dstRan || w.dst.run == vm.RunStateRunning {
 			w.fault("the source is resumed after the VM ran at the destination")
 		}
+	case vm.ActResume:
+		if w.src.run == vm.RunStateRunning {
+			w.fault("the destination is started while the source runs")
+		}
 	}
+}
+
+// do carries an act out. It is what a driver's Do would be.
+func (w *world) do(a vm.Act) (ok bool) {
 	q := &w.src
 	if a.Kind == vm.ActResume || a.Kind == vm.ActRestore {
 		q = &w.dst

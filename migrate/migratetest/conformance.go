@@ -1,0 +1,266 @@
+package migratetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"walm/decide"
+	"walm/migrate"
+	"walm/vm"
+)
+
+// Fixture is a pair of ends with a VM that runs at the source, made for one case.
+type Fixture struct {
+	Hypervisor migrate.Hypervisor
+	// Running says whether the VM runs at a side. It must not ask Hypervisor, whose word it checks.
+	Running func(context.Context, vm.Side) (bool, error)
+	// KillDestination ends the destination at once, as a crash would.
+	KillDestination func()
+	// Check is the guest's own word on its memory after a move, where it has one. May be nil.
+	Check func(context.Context, vm.Side) error
+	Close func()
+}
+
+// Suite says how to check a driver.
+type Suite struct {
+	New func(*testing.T) Fixture
+	// Methods that the driver knows; nil is all.
+	Methods []vm.Method
+	// Around runs a case, such as synctest.Test does. Nil runs it plainly.
+	Around func(*testing.T, func(*testing.T))
+	// Slow is a bandwidth at which the VM's memory takes seconds: long enough to be interrupted.
+	Slow vm.Rate
+	// Within bounds a case; 0 is two minutes.
+	Within time.Duration
+}
+
+// Conformance checks what migrate relies on of a driver: twelve cases, each with a VM of its own.
+func Conformance(t *testing.T, s Suite) {
+	if s.Methods == nil {
+		s.Methods = vm.Methods()
+	}
+	if s.Within == 0 {
+		s.Within = 2 * time.Minute
+	}
+	for _, m := range s.Methods {
+		s.run(t, "moves by "+string(m), m, func(c *kase) { c.moves() })
+	}
+	s.run(t, "an interrupt while it copies leaves the VM at the source", vm.PreCopy, func(c *kase) {
+		c.plan.Params.Bandwidth = s.Slow
+		c.on(at(migrate.Copying), c.interrupt)
+		c.stays(migrate.Cancelled)
+	})
+	s.run(t, "an interrupt in an offline move leaves the VM at the source", vm.Offline, func(c *kase) {
+		c.plan.Params.Bandwidth = s.Slow
+		c.on(at(migrate.Transferring), c.interrupt)
+		c.stays(migrate.Cancelled)
+	})
+	s.run(t, "an interrupt in post-copy is refused", vm.PostCopy, func(c *kase) {
+		c.plan.Params.PostcopyBandwidth = s.Slow
+		c.on(at(migrate.Postcopying), func() {
+			c.interrupt()
+			// A driver that is told to cancel all the same must refuse it: QEMU 7.2 would destroy the VM.
+			if err := c.f.Hypervisor.Do(c.ctx, vm.Act{Kind: vm.ActCancel}); err == nil {
+				c.t.Error("the driver took a cancel in post-copy")
+			}
+			fast := vm.Act{Kind: vm.ActBandwidth, Method: vm.PostCopy}
+			if err := c.f.Hypervisor.Do(c.ctx, fast); err != nil {
+				c.t.Errorf("lift the cap: %v", err)
+			}
+		})
+		res := c.moves()
+		if !strings.Contains(res.Refused, "post-copy") {
+			c.t.Errorf("the interrupt was not refused with its reason: %q", res.Refused)
+		}
+	})
+	s.run(t, "a destination that dies while it copies leaves the VM at the source", vm.PreCopy, func(c *kase) {
+		c.plan.Params.Bandwidth = s.Slow
+		c.on(at(migrate.Copying), c.f.KillDestination)
+		c.stays(migrate.Failed)
+	})
+	s.run(t, "a destination that dies in an offline move leaves the VM at the source", vm.Offline, func(c *kase) {
+		c.on(at(migrate.Transferring), c.f.KillDestination)
+		c.stays(migrate.Failed)
+	})
+	s.run(t, "a destination that is gone beforehand leaves the VM at the source", vm.PreCopy, func(c *kase) {
+		c.f.KillDestination()
+		c.stays(migrate.Failed)
+	})
+}
+
+func (s Suite) run(t *testing.T, name string, m vm.Method, check func(*kase)) {
+	if !slices.Contains(s.Methods, m) {
+		return
+	}
+	t.Run(name, func(t *testing.T) {
+		around := s.Around
+		if around == nil {
+			around = func(t *testing.T, f func(*testing.T)) { f(t) }
+		}
+		around(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), s.Within)
+			defer cancel()
+			f := s.New(t)
+			defer f.Close()
+			c := &kase{t: t, ctx: ctx, f: f, plan: decide.Plan{Method: m, Params: vm.DefaultParams(m)}}
+			c.move, c.interrupt = context.WithCancel(ctx)
+			defer c.interrupt()
+			c.look("before")
+			check(c)
+		})
+	})
+}
+
+// kase is one case under way.
+type kase struct {
+	t         *testing.T
+	ctx       context.Context // of the case
+	move      context.Context // of the move
+	interrupt context.CancelFunc
+	f         Fixture
+	plan      decide.Plan
+	when      func(migrate.Update) bool
+	then      func()
+}
+
+// on does something once, when an update fits.
+func (c *kase) on(when func(migrate.Update) bool, then func()) { c.when, c.then = when, then }
+
+func at(s migrate.State) func(migrate.Update) bool {
+	return func(u migrate.Update) bool { return u.State == s }
+}
+
+func (c *kase) run() migrate.Result {
+	c.t.Helper()
+	var begin chan struct{}
+	done := make(chan struct{})
+	if c.then != nil {
+		begin = make(chan struct{})
+		go func() {
+			defer close(done)
+			select {
+			case <-begin:
+				c.then()
+			case <-c.ctx.Done():
+			}
+		}()
+	} else {
+		close(done)
+	}
+	update := func(u migrate.Update) {
+		if begin != nil && c.when(u) {
+			close(begin)
+			begin = nil
+		}
+	}
+	res, err := migrate.Run(c.move, c.f.Hypervisor, migrate.New(c.plan, nil), migrate.Watch{Update: update})
+	if begin != nil {
+		c.t.Error("the move never came to where it was to be disturbed")
+		close(begin)
+	}
+	<-done
+	if err != nil {
+		c.t.Errorf("run: %v", err)
+	}
+	for _, n := range res.Notes {
+		c.t.Logf("%8.3f s  %-12s %s", n.At.Sub(res.Began).Seconds(), n.State, n.Text)
+	}
+	return res
+}
+
+// moves wants the VM at the destination, and the events in order.
+func (c *kase) moves() migrate.Result {
+	c.t.Helper()
+	res := c.run()
+	if res.State != migrate.Completed {
+		c.t.Errorf("state %s, %s", res.State, res.Reason)
+	}
+	c.runs(vm.Destination)
+	if problem := ordered(c.plan.Method, res.Events); problem != "" {
+		c.t.Error(problem)
+	}
+	return res
+}
+
+// stays wants the VM at the source.
+func (c *kase) stays(want migrate.State) {
+	c.t.Helper()
+	res := c.run()
+	if res.State != want {
+		c.t.Errorf("state %s, %s; want %s", res.State, res.Reason, want)
+	}
+	c.runs(vm.Source)
+}
+
+// runs wants the VM to run at one side alone, whole, and a look to say so.
+func (c *kase) runs(at vm.Side) {
+	c.t.Helper()
+	for _, side := range []vm.Side{vm.Source, vm.Destination} {
+		got, err := c.f.Running(c.ctx, side)
+		if err != nil || got != (side == at) {
+			c.t.Errorf("the VM runs at the %s: %v, %v", side, got, err)
+		}
+	}
+	if c.f.Check != nil {
+		if err := c.f.Check(c.ctx, at); err != nil {
+			c.t.Errorf("the guest at the %s: %v", at, err)
+		}
+	}
+	c.look("afterwards")
+}
+
+// look wants Look to tell what Running does.
+func (c *kase) look(when string) {
+	c.t.Helper()
+	ends, err := c.f.Hypervisor.Look(c.ctx)
+	if err != nil {
+		c.t.Errorf("look %s: %v", when, err)
+	}
+	for side, e := range map[vm.Side]vm.End{vm.Source: ends.Source, vm.Destination: ends.Destination} {
+		truth, err := c.f.Running(c.ctx, side)
+		if err != nil || (e.Run == vm.RunStateRunning) != truth || e.Run == vm.RunStateUnknown {
+			c.t.Errorf("look %s: the %s is %q (%s), and that it runs is %v, %v", when, side, e.Run, e.Err, truth, err)
+		}
+	}
+}
+
+// ordered says what is wrong with the events of a move.
+func ordered(m vm.Method, events []vm.Event) string {
+	index := func(kind vm.EventKind, side vm.Side, status vm.Status) int {
+		return slices.IndexFunc(events, func(e vm.Event) bool {
+			return e.Kind == kind && e.Side == side && e.Status == status
+		})
+	}
+	stop, resume := index(vm.EventStop, vm.Source, ""), index(vm.EventResume, vm.Destination, "")
+	completed := index(vm.EventStatus, vm.Source, vm.StatusCompleted)
+	pass := 0
+	for i, e := range events {
+		switch {
+		case e.At.IsZero():
+			return fmt.Sprintf("event %d, %s, has no time", i, e.Kind)
+		case e.Kind == vm.EventPass && e.Pass <= pass:
+			return fmt.Sprintf("pass %d comes after pass %d", e.Pass, pass)
+		case e.Kind == vm.EventPass:
+			pass = e.Pass
+		}
+	}
+	switch {
+	case stop < 0 || resume < 0:
+		return "the STOP of the source or the RESUME of the destination is missing"
+	case events[resume].At.Before(events[stop].At):
+		return "RESUME is older than STOP"
+	case m == vm.Offline:
+		return ""
+	case pass == 0:
+		return "no pass was told"
+	case completed < 0:
+		return "the source never said that it completed"
+	case !slices.ContainsFunc(events[:completed+1], func(e vm.Event) bool { return e.Progress != nil && e.Progress.TotalTime > 0 }):
+		return "the totals do not come with the source's \"completed\", or before it"
+	}
+	return ""
+}
