@@ -7,6 +7,7 @@ type known struct {
 	offline       bool
 	givenUp       bool // the VM is to stay at the source
 	postcopy      bool // ActPostcopy was asked for: it may have been taken even if it was refused
+	copied        bool // offline: the destination's host has the whole state file
 	restored      bool // offline: the destination has the whole state
 	resumed       bool // offline: ActResume was asked for
 	resumeRefused bool // offline: and refused
@@ -34,10 +35,13 @@ const (
 
 // judge says what a look at both ends means. It is pure and total: tests run it over every combination.
 func (k known) judge(e vm.Ends) (verdict, string) {
+	there := k.ran || hasRun(e.Destination.Run)
 	switch {
 	case e.Source.Run == vm.RunStateRunning && e.Destination.Run == vm.RunStateRunning:
 		return twoRun, "the VM runs at both ends"
-	case k.ran || hasRun(e.Destination.Run):
+	case e.Source.Run == vm.RunStateRunning && there:
+		return twoRun, "the VM has run at the destination, and the source runs it"
+	case there:
 		return k.judgeMoved(whole(e.Source), whole(e.Destination))
 	case k.offline:
 		return k.judgeOffline(whole(e.Source), whole(e.Destination))
@@ -45,9 +49,9 @@ func (k known) judge(e vm.Ends) (verdict, string) {
 	return k.judgeLive(whole(e.Source), whole(e.Destination))
 }
 
-// whole takes half an answer for none: a run state without a status decides nothing.
+// whole takes half an answer for none: a run state without a status decides nothing, except that the VM runs.
 func whole(e vm.End) vm.End {
-	if alive(e) && e.Status == "" {
+	if alive(e) && e.Status == "" && e.Run != vm.RunStateRunning {
 		e.Run = vm.RunStateUnknown
 	}
 	return e
@@ -58,8 +62,6 @@ func (k known) judgeMoved(src, dst vm.End) (verdict, string) {
 	// Part of its memory is not there and no longer comes. (postcopy-active would wait: the rest may be on its way.)
 	cut := k.postcopy && (dst.Status == vm.StatusPostcopyPaused || dst.Status == vm.StatusFailed)
 	switch {
-	case src.Run == vm.RunStateRunning:
-		return twoRun, "the VM has run at the destination, and the source runs it again"
 	case dst.Run == vm.RunStateGone:
 		return lost, "the destination has ended after the VM ran there" + words(dst)
 	case dst.Run == vm.RunStateUnknown:
@@ -86,24 +88,28 @@ func (k known) judgeMoved(src, dst vm.End) (verdict, string) {
 // judgeOffline is for a VM that has not run at the destination. Only ActResume makes it run there.
 func (k known) judgeOffline(src, dst vm.End) (verdict, string) {
 	if !k.resumed || k.returned {
+		fresh := !k.givenUp && !k.returned // what was saved is what the VM was when it stopped last
 		switch {
-		case src.Run == vm.RunStateGone && k.restored && !k.givenUp && standsReady(dst):
+		case src.Run == vm.RunStateGone && fresh && k.restored && standsReady(dst):
 			return startThere, "the source has ended, and the destination has all of the VM"
-		case src.Run == vm.RunStateGone && k.restored && !k.givenUp && dst.Run == vm.RunStateUnknown:
+		case src.Run == vm.RunStateGone && fresh && k.restored && dst.Run == vm.RunStateUnknown:
 			return silent, "the source has ended and the destination does not answer" + words(dst)
+		case src.Run == vm.RunStateGone && fresh && k.copied && !k.restored && dst.Run != vm.RunStateGone:
+			return underWay, "" // the destination has all it needs
 		case src.Run == vm.RunStateGone:
-			return lost, "the source has ended before the destination had the VM; a state file, if there is one, is kept" + words(src)
+			return lost, "the source has ended before the destination had the VM; a state file, if there is one, is kept" +
+				words(src)
 		case src.Run == vm.RunStateUnknown:
 			return silent, "the source does not answer" + words(src)
 		case src.Run == vm.RunStateRunning && k.givenUp, dead(src.Run):
 			return atSource, guest(src.Run)
-		case src.Run == vm.RunStateRunning: // what was saved is stale now
-			return hopeless, "the source runs the VM although it was stopped to be moved"
 		case k.givenUp:
 			return bringBack, ""
+		case k.returned || src.Run == vm.RunStateRunning:
+			return hopeless, "the source has run the VM since it was stopped to be moved"
 		case k.restored && standsReady(dst):
 			return startThere, "the destination has all of the VM"
-		case k.restored && dst.Run == vm.RunStateGone:
+		case dst.Run == vm.RunStateGone: // do not keep the VM stopped for it
 			return hopeless, "the destination has ended" + words(dst)
 		}
 		return underWay, ""
@@ -129,7 +135,7 @@ func (k known) judgeLive(src, dst vm.End) (verdict, string) {
 	loaded := standsReady(dst) && dst.Status == vm.StatusCompleted
 	loading := alive(dst) && !failed && dst.Status != vm.StatusNone && dst.Status != vm.StatusSetup
 	switch {
-	case src.Run == vm.RunStateUnknown:
+	case src.Run == vm.RunStateUnknown || src.Status == "" && src.Run == vm.RunStateRunning:
 		return silent, "the source does not answer" + words(src)
 
 	case src.Run == vm.RunStateGone:

@@ -42,6 +42,7 @@ type core struct {
 	willed    bool // it was given up because someone wanted it, not because it failed
 	looking   bool // a Look is unanswered
 	doubted   bool // the last look contradicts what is known: it is made again before it is believed
+	postAgain bool // ActPostcopy was refused
 	boundary  int  // pass that has begun, its reading still to come
 	tried     tried
 	fruitless int       // looks in a row that a tick asked for and that told nothing
@@ -178,8 +179,10 @@ func (m *Machine) status(now time.Time, e vm.Event) []vm.Act {
 		return m.copying(now)
 	case e.Status == vm.StatusActive && m.state == Copying:
 		return nil
-	case e.Status == vm.StatusDevice && m.state == Copying:
-		m.enter(now, Switching, "the source sends the state of its devices")
+	case e.Status == vm.StatusDevice: // no look: it would only be in the way of the switch
+		if m.state == Copying {
+			m.enter(now, Switching, "the source sends the state of its devices")
+		}
 		return nil
 	}
 	if e.Err != "" {
@@ -209,6 +212,7 @@ func (m *Machine) done(now time.Time, e vm.Event) []vm.Act {
 		m.enter(now, Transferring, "the state is saved")
 		return []vm.Act{m.act(vm.ActCopy)}
 	case step == vm.ActCopy:
+		m.copied = true
 		m.enter(now, Restoring, "the state file is at the destination's host")
 		return []vm.Act{m.act(vm.ActRestore)}
 	}
@@ -240,6 +244,8 @@ func (m *Machine) wasRefused(now time.Time, r Refused) []vm.Act {
 		return m.look(now)
 	case vm.ActCancel:
 		return m.look(now)
+	case vm.ActPostcopy:
+		m.postAgain = true
 	}
 	return nil // a tick repeats what must be repeated; a limit that stays as it was hurts nobody
 }

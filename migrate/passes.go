@@ -26,18 +26,21 @@ func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 	if m.state != Copying {
 		return nil
 	}
+	if m.postcopy {
+		if m.postAgain {
+			return m.post(now, "it was refused before")
+		}
+		return nil
+	}
 	switch m.plan.Method {
-	case vm.PostCopy: // it was not taken when memory began to flow
-		return m.switchOver(now, "post-copy copies nothing beforehand")
+	case vm.PostCopy: // the event that memory flows was lost
+		return m.copying(now)
 	case vm.Hybrid:
 		if e.Pass > m.plan.Params.Passes {
 			return m.switchOver(now, fmt.Sprintf("%d of %d passes are done", e.Pass-1, m.plan.Params.Passes))
 		}
 	case vm.StopAndCopy, vm.Offline:
 		return nil
-	}
-	if m.postcopy {
-		return m.post(now, "it has not taken place yet")
 	}
 	if m.Adjust == nil {
 		return nil
@@ -92,10 +95,10 @@ func (m *Machine) switchOver(now time.Time, why string) []vm.Act {
 	return m.post(now, why)
 }
 
-// post asks for post-copy. From here on nothing is cancelled, even if the act is refused: it may have been taken. One
-// that was not taken is asked for again at the next pass; QEMU takes it any number of times.
+// post asks for post-copy. From here on nothing is cancelled, even if the act is refused: it may have been taken. A
+// refused one is asked for again at the next pass; QEMU takes it any number of times.
 func (m *Machine) post(now time.Time, why string) []vm.Act {
-	m.postcopy = true
+	m.postcopy, m.postAgain = true, false
 	m.note(now, "switch to post-copy: "+why)
 	return []vm.Act{m.act(vm.ActPostcopy)}
 }

@@ -83,6 +83,7 @@ func Conformance(t *testing.T, s Suite) {
 		c.stays(migrate.Failed)
 	})
 	s.run(t, "a destination that dies in an offline move leaves the VM at the source", vm.Offline, func(c *kase) {
+		c.plan.Params.Bandwidth = s.Slow
 		c.on(at(migrate.Transferring), c.f.KillDestination)
 		c.stays(migrate.Failed)
 	})
