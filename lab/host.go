@@ -48,7 +48,7 @@ func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *m
 	if !l.state.Kept {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
-	if err := netlab.Do(l.net.Host(host).Namespace, cmd.Start); err != nil {
+	if err := l.launcher.do(func() error { return netlab.Do(l.net.Host(host).Namespace, cmd.Start) }); err != nil {
 		return nil, fmt.Errorf("start QEMU on host %s: %w", host, err)
 	}
 	go func() {

@@ -52,6 +52,7 @@ type Lab struct {
 	next     *machine // that waits for it, during a move
 	pair     *qemu.Pair
 	launched int
+	launcher *launcher
 }
 
 func (s *Spec) fill() error {
@@ -98,7 +99,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{Spec: spec, programs: map[netlab.Side]debian.QEMU{}, guest: newSession()}
+	l := &Lab{Spec: spec, programs: map[netlab.Side]debian.QEMU{}, guest: newSession(), launcher: newLauncher()}
 	for host, suite := range map[netlab.Side]debian.Suite{netlab.A: spec.QEMU, netlab.B: spec.Destination} {
 		if l.programs[host], err = cache.QEMU(ctx, suite, step); err != nil {
 			return nil, err
@@ -213,6 +214,10 @@ func (l *Lab) Down() error {
 	l.current, l.next = nil, nil
 	if l.net != nil {
 		err = errors.Join(err, l.net.Down())
+	}
+	if l.launcher != nil {
+		l.launcher.end()
+		l.launcher = nil
 	}
 	return errors.Join(err, l.state.remove())
 }

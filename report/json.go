@@ -191,3 +191,12 @@ func list[T any](s []T) []T {
 	}
 	return s
 }
+
+// TraceJSON writes one look in the public schema "walm.trace", on one line, for a stream of looks.
+func TraceJSON(w io.Writer, t vm.Trace) error {
+	return json.NewEncoder(w).Encode(struct {
+		Schema  string   `json:"schema"`
+		Version int      `json:"version"`
+		Trace   traceDoc `json:"trace"`
+	}{"walm.trace", schemaVersion, newTrace(t)})
+}

@@ -213,3 +213,31 @@ func (v *VM) SampleDirtyRate(ctx context.Context, window time.Duration, samples 
 		wait.Reset(20 * time.Millisecond)
 	}
 }
+
+// Abort cancels a migration that something else has begun, and returns when the VM is known to run here.
+func (v *VM) Abort(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := v.migration(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !m.active():
+		return fmt.Errorf("no migration of %s is running (%s)", v.Path, m.Status)
+	case m.Status == vm.StatusPostcopyActive || m.Status == vm.StatusPostcopyPaused || m.Status == vm.StatusPostcopyRecover:
+		return errPostcopy
+	}
+	if err := v.conn.Do(ctx, "migrate_cancel", nil, nil); err != nil {
+		return err
+	}
+	for m.active() {
+		if m, err = v.migration(ctx); err != nil {
+			return err
+		}
+	}
+	run, err := v.RunState(ctx)
+	if err == nil && run != vm.RunStateRunning {
+		err = fmt.Errorf("the migration of %s ended as %s, and the VM is %s", v.Path, m.Status, run)
+	}
+	return err
+}

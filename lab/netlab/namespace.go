@@ -11,25 +11,18 @@ import (
 
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	inside "walm/internal/netns"
 )
 
 // names is where ip netns keeps its namespaces.
 const names = "/run/netns"
 
-// Do runs f inside a namespace. A process that f starts, and a socket that it opens, belong to the namespace and stay
-// there; a goroutine that f starts does not. f must not let others open a socket for it, as a resolver of names does.
+// Do runs f inside a namespace, on the caller's thread. A process that f starts, and a socket that it opens, belong to
+// the namespace and stay there; a goroutine that f starts does not. f must not let others open a socket for it, as a
+// resolver of names does.
 func Do(namespace string, f func() error) error {
-	ns, err := netns.GetFromName(namespace)
-	if err != nil {
-		return fmt.Errorf("enter namespace %s: %w", namespace, err)
-	}
-	defer ns.Close()
-	return apart(func() error {
-		if err := netns.Set(ns); err != nil {
-			return fmt.Errorf("enter namespace %s: %w", namespace, err)
-		}
-		return f()
-	})
+	return inside.Do(filepath.Join(names, namespace), f)
 }
 
 // apart runs f on a thread whose namespace f may change. The thread then goes back to where it was and lives on: if it

@@ -13,7 +13,6 @@ import (
 const (
 	controlPort = "/dev/ttyS1"
 	network     = "eth0"
-	echoPort    = 7707
 )
 
 func main() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -32,11 +33,15 @@ func openPort(name string) (*port, error) {
 // Read waits for bytes from the host.
 func (p *port) Read(b []byte) (int, error) {
 	for {
-		n, err := unix.Read(p.fd, b)
-		if err == unix.EINTR {
-			continue
+		switch n, err := unix.Read(p.fd, b); {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
 		}
-		return max(n, 0), err
 	}
 }
 

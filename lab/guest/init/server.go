@@ -110,9 +110,6 @@ func failed(format string, args ...any) wire.Message {
 
 // beat reports ten times a second, at times that do not drift. It only returns with an error.
 func (s *server) beat() error {
-	if err := realTime(beatPriority); err != nil {
-		return err
-	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return fmt.Errorf("read the clock: %w", err)

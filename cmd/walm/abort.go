@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"walm/hypervisor/qemu"
+	"walm/journal"
+)
+
+func newAbort() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "abort VM",
+		Short: "Cancel a VM's migration; it runs on at the source",
+		Long: `abort cancels the migration of a VM, whether a walm runs it or something else does. A migration in post-copy cannot be
+cancelled: the VM runs at the destination already and part of its memory is still at the source.`,
+		Example: "  walm abort qmp+unix:///run/a.qmp",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			said, err := abort(cmd.Context(), args[0], dir)
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), said)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&dir, "state-dir", "", "folder with walm's journal (default: $WALM_STATE or /var/lib/walm)")
+	return cmd
+}
+
+// abortPatience is how long a walm may take to bring its VM back.
+const abortPatience = time.Minute
+
+func abort(ctx context.Context, uri, dir string) (string, error) {
+	path, err := qemu.ParseURI(uri)
+	if err != nil {
+		return "", err
+	}
+	if dir, err = stateDir(dir); err != nil {
+		return "", err
+	}
+	log, err := journal.Open(dir, journalName(path))
+	var busy *journal.ErrBusy
+	switch {
+	case errors.As(err, &busy):
+		return interrupt(ctx, dir, path, busy.PID)
+	case err != nil:
+		return "", err
+	}
+	defer log.Close()
+	v, err := qemu.Open(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	defer v.Close()
+	if err := v.Abort(ctx); err != nil {
+		return "", coded{exitFailed, err}
+	}
+	return "cancelled: the VM runs on", nil
+}
+
+// interrupt tells the walm that holds the VM to give up, as Ctrl-C there would, and waits until it has let go.
+func interrupt(ctx context.Context, dir, path string, pid int) (string, error) {
+	name, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if pid == 0 || err != nil || !strings.HasPrefix(filepath.Base(name), "walm") {
+		return "", fail(exitBusy, "the VM is held by process %d, which is no walm: end it there", pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+		return "", fail(exitBusy, "tell walm (process %d) to give up: %w", pid, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, abortPatience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		log, err := journal.Open(dir, journalName(path))
+		if err == nil {
+			defer log.Close()
+			return ended(ctx, path)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fail(exitBusy, "walm (process %d) was told to give up and has not: it says why on its own terminal", pid)
+		case <-tick.C:
+		}
+	}
+}
+
+// ended says what became of the VM.
+func ended(ctx context.Context, path string) (string, error) {
+	v, err := qemu.Open(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	defer v.Close()
+	run, err := v.RunState(ctx)
+	if err != nil {
+		return "", err
+	}
+	if run != "running" {
+		return "", fail(exitFailed, "the migration had gone too far: at the source the VM is %s", run)
+	}
+	return "cancelled: the VM runs on", nil
+}

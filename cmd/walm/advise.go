@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"walm/decide"
+	"walm/hypervisor/qemu"
+	"walm/move"
+	"walm/predict"
+	"walm/vm"
+)
+
+func newAdvise() *cobra.Command {
+	var (
+		d      display
+		policy decide.Policy
+		link   vm.Rate
+	)
+	cmd := &cobra.Command{
+		Use:   "advise VM",
+		Short: "Forecast what every way to move a VM would cost, and move nothing",
+		Long: `advise watches the VM for some seconds and prints what it is doing, what every method to move it would cost, and which
+one walm would choose and why. Nothing is moved or changed.
+
+Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says so.`,
+		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
+  walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d.begin(cmd)
+			return advise(cmd.Context(), &d, args[0], policy, link)
+		},
+	}
+	policyFlags(cmd.Flags(), &policy)
+	parsed(cmd.Flags(), &link, "link", "RATE", "", "bandwidth of the link to the destination, such as 1Gbit/s", rate)
+	d.flags(cmd.Flags())
+	return cmd
+}
+
+// assumed is the link that advise reckons with when it is told none.
+var assumed = vm.Link{Bandwidth: vm.Gbit * 0.94, Err: vm.Gbit / 4, Source: "assumed"}
+
+func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate) error {
+	if err := policy.Check(); err != nil {
+		return err
+	}
+	path, err := qemu.ParseURI(uri)
+	if err != nil {
+		return err
+	}
+	v, err := qemu.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	view, err := eye(ctx, v, d.step)
+	if err != nil {
+		return err
+	}
+	l := assumed
+	if link > 0 {
+		l = vm.Link{Bandwidth: link, Err: link / 50, Source: "given"}
+	}
+	rec, err := move.Advise(ctx, move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l,
+		Host: predict.DefaultHost(), Policy: policy, Step: d.step})
+	if rec.Forecasts != nil {
+		err = errors.Join(err, d.advice(rec))
+	}
+	return err
+}

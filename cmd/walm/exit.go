@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"walm/decide"
+	"walm/measure"
+	"walm/move"
+)
+
+// Exit codes, tabled in the help of walm.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitUnknown     = 4
+	exitBusy        = 5
+	exitDeadline    = 124
+	exitInterrupted = 130
+)
+
+const exitHelp = `Exit codes:
+    0  done
+    1  failed; the VM runs on where it was
+    2  wrong usage, or a VM or file that cannot be reached
+    3  refused before anything moved: a limit that no method can meet, or a finding that stands against it
+    4  the VM's state needs a human: unknown, paused in post-copy, or lost
+    5  another walm is moving this VM
+  124  the deadline passed; the VM runs on where it was
+  130  interrupted; the VM runs on where it was`
+
+// coded is an error with its exit code.
+type coded struct {
+	code int
+	err  error
+}
+
+func (c coded) Error() string { return c.err.Error() }
+func (c coded) Unwrap() error { return c.err }
+
+func fail(code int, format string, args ...any) error {
+	return coded{code, fmt.Errorf(format, args...)}
+}
+
+// exitCode prints err for people and gives its exit code. An outcome that was printed already has an empty message.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitDone
+	}
+	if s := err.Error(); s != "" {
+		fmt.Fprintf(stderr, "walm: %s\n", s)
+	}
+	var c coded
+	switch {
+	case errors.As(err, &c):
+		return c.code
+	case errors.Is(err, decide.ErrNoMethod):
+		return exitRefused
+	}
+	return exitUsage
+}
+
+// outcome is the exit code of a move that was carried out; nil where the VM moved.
+func outcome(r move.Record) error {
+	said := errors.New("")
+	switch r.Outcome.Result {
+	case measure.Moved:
+		return nil
+	case measure.Stayed:
+		return coded{exitFailed, said}
+	case measure.Cancelled:
+		if r.DeadlinePassed() {
+			return coded{exitDeadline, said}
+		}
+		return coded{exitInterrupted, said}
+	}
+	return coded{exitUnknown, said}
+}

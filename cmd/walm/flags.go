@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"walm/decide"
+	"walm/vm"
+)
+
+// value is a flag that is parsed by a function, so that a wrong one is named before anything begins.
+type value[T any] struct {
+	to    *T
+	parse func(string) (T, error)
+	kind  string
+	text  string
+}
+
+func (v *value[T]) String() string { return v.text }
+func (v *value[T]) Type() string   { return v.kind }
+func (v *value[T]) Set(s string) error {
+	x, err := v.parse(s)
+	if err == nil {
+		*v.to, v.text = x, s
+	}
+	return err
+}
+
+func parsed[T any](fs *pflag.FlagSet, to *T, name, kind, initial, usage string, parse func(string) (T, error)) {
+	v := &value[T]{to: to, parse: parse, kind: kind}
+	if initial != "" {
+		if err := v.Set(initial); err != nil {
+			panic(err) // a default that does not parse is a mistake in this program
+		}
+	}
+	fs.Var(v, name, usage)
+}
+
+// positive reads a duration above zero, such as 500ms.
+func positive(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a time with a unit, such as 500ms or 2m", s)
+	case d <= 0:
+		return 0, fmt.Errorf("%q is not above zero", s)
+	case d > 30*24*time.Hour:
+		return 0, fmt.Errorf("%q is longer than a month", s)
+	}
+	return d, nil
+}
+
+// percent reads a share such as 30%.
+func percent(s string) (float64, error) {
+	n, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
+	x, err := strconv.ParseFloat(n, 64)
+	if !ok || err != nil || !(x > 0 && x <= 100) {
+		return 0, fmt.Errorf("%q is not a share above 0%% and up to 100%%, such as 30%%", s)
+	}
+	return x / 100, nil
+}
+
+func rate(s string) (vm.Rate, error) {
+	r, err := vm.ParseRate(s)
+	if err == nil && r <= 0 {
+		return 0, fmt.Errorf("%q is no bandwidth", s)
+	}
+	return r, err
+}
+
+// method reads --method; auto is the empty method.
+func method(s string) (vm.Method, error) {
+	if s == "auto" {
+		return "", nil
+	}
+	m, err := vm.ParseMethod(s)
+	if err != nil {
+		return "", fmt.Errorf("%w, or auto", err)
+	}
+	return m, nil
+}
+
+// policyFlags are the flags that say what a user wants of a move.
+func policyFlags(fs *pflag.FlagSet, p *decide.Policy) {
+	parsed(fs, &p.Method, "method", "METHOD", "auto",
+		"auto, offline, stop-and-copy, pre-copy, auto-converge, post-copy or hybrid", method)
+	parsed(fs, &p.Profile, "profile", "PROFILE", string(decide.Balanced),
+		"what matters most: balanced, evacuate, gentle or safe", decide.ParseProfile)
+	parsed(fs, &p.MaxDowntime, "max-downtime", "TIME", "", "no method that may stop the VM for longer", positive)
+	parsed(fs, &p.Deadline, "deadline", "TIME", "", "no method that may take longer in all", positive)
+	parsed(fs, &p.MaxSlowdown, "max-slowdown", "SHARE", "", "no method that may slow the running VM by more, such as 30%", percent)
+	fs.BoolVar(&p.NoPostcopy, "no-post-copy", false, "no method that cannot be aborted to the end")
+}
+
+// tuneFlags are the flags that set a method's parameters by hand.
+func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool) {
+	parsed(fs, &t.Bandwidth, "bandwidth", "RATE", "", "cap while the VM runs, such as 500Mbit/s (default: none)", rate)
+	parsed(fs, &t.PostcopyBandwidth, "postcopy-bandwidth", "RATE", "", "cap on post-copy's background stream (default: none)", rate)
+	parsed(fs, &t.Passes, "passes", "N", "", "hybrid: pre-copy passes before the switch (default 1)", count)
+	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream)", count)
+	fs.BoolVar(noPreempt, "no-preempt", false, "post-copy without a channel of its own for faulted pages")
+}
+
+func count(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 255 {
+		return 0, fmt.Errorf("%q is not a whole number from 1 to 255", s)
+	}
+	return n, nil
+}

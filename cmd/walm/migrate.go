@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"walm/decide"
+	"walm/hypervisor/qemu"
+	"walm/journal"
+	"walm/move"
+	"walm/predict"
+	"walm/vm"
+)
+
+// migration is the migrate command as it was asked for.
+type migration struct {
+	display
+	policy    decide.Policy
+	tune      vm.Params
+	noPreempt bool
+	to        string
+	listen    string
+	link      vm.Rate
+	dryRun    bool
+	stateDir  string
+}
+
+func newMigrate() *cobra.Command {
+	var m migration
+	cmd := &cobra.Command{
+		Use:   "migrate VM --to VM --listen HOST:PORT",
+		Short: "Move a running VM to another QEMU",
+		Long: `migrate watches the VM for some seconds, forecasts what every method would cost, picks the one that suits the profile
+and the limits, moves the VM, and shows predicted beside measured.
+
+A VM is named by its QMP socket: qmp+unix:///path. The destination is a QEMU with the same machine type, CPU and RAM
+that was started with -incoming defer; it will listen on HOST:PORT, an address of its own host. The first Ctrl-C cancels
+with the VM safe at the source; once post-copy has begun nothing can be cancelled any more.
+
+` + exitHelp,
+		Example: `  walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
+  walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 --dry-run
+  walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 \
+      --profile gentle --max-downtime 500ms --no-post-copy -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m.begin(cmd)
+			return m.run(cmd.Context(), args[0])
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&m.to, "to", "", "the QEMU that waits for the VM (-incoming defer)")
+	fs.StringVar(&m.listen, "listen", "", "HOST:PORT on which the destination is to listen")
+	policyFlags(fs, &m.policy)
+	tuneFlags(fs, &m.tune, &m.noPreempt)
+	parsed(fs, &m.link, "link", "RATE", "", "bandwidth of the link (default: measured with a short burst)", rate)
+	fs.BoolVar(&m.dryRun, "dry-run", false, "forecast, check and choose, but move nothing")
+	fs.StringVar(&m.html, "html", "", "write a report as one HTML page to this file")
+	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
+	m.flags(fs)
+	for _, name := range []string{"to", "listen"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
+	}
+	return cmd
+}
+
+func (m *migration) run(ctx context.Context, source string) error {
+	if err := m.policy.Check(); err != nil {
+		return err
+	}
+	if err := listenAddress(m.listen); err != nil {
+		return err
+	}
+	from, err := qemu.ParseURI(source)
+	if err != nil {
+		return err
+	}
+	to, err := qemu.ParseURI(m.to)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	dir, err := stateDir(m.stateDir)
+	if err != nil {
+		return err
+	}
+	log, err := claim(dir, from)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	src, err := qemu.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := qemu.Open(ctx, to)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	defer dst.Close()
+	pair := qemu.NewPair(src, dst, m.listen, dir)
+	defer pair.Close()
+	if err := m.check(ctx, pair); err != nil {
+		return err
+	}
+	view, err := eye(ctx, src, m.step)
+	if err != nil {
+		return err
+	}
+	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
+		Host: predict.DefaultHost(), Policy: m.policy, Tune: m.tuned, Journal: log, Step: m.step}
+	if m.link > 0 {
+		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
+	}
+	_, err = m.move(ctx, r)
+	return err
+}
+
+// move carries a request through, showing every stage.
+func (m *migration) move(ctx context.Context, r move.Request) (move.Record, error) {
+	rec, err := move.Advise(ctx, r)
+	if rec.Forecasts != nil {
+		show := m.forecasts
+		if m.dryRun {
+			show = m.advice
+		}
+		err = errors.Join(err, show(rec))
+	}
+	if err != nil || m.dryRun {
+		return rec, err
+	}
+	r.Watch = m.watch(&rec)
+	rec, err = move.Carry(ctx, r, rec)
+	if err != nil {
+		return rec, coded{exitUnknown, err}
+	}
+	if err := m.outcome(rec); err != nil {
+		return rec, err
+	}
+	return rec, outcome(rec)
+}
+
+func (m *migration) check(ctx context.Context, pair *qemu.Pair) error {
+	findings, err := pair.Check(ctx)
+	if err != nil || len(findings) == 0 {
+		return err
+	}
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, f.Error())
+	}
+	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nwalm: nothing was moved: "))
+}
+
+// tuned puts the user's own parameters into a method's.
+func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
+	p.Bandwidth = m.tune.Bandwidth
+	if method.Postcopies() || p.Postcopy {
+		p.PostcopyBandwidth = m.tune.PostcopyBandwidth
+	}
+	if method == vm.Hybrid && m.tune.Passes > 0 {
+		p.Passes = m.tune.Passes
+	}
+	if m.tune.Multifd > 0 && (method == vm.PreCopy || method == vm.AutoConverge || method == vm.StopAndCopy) {
+		p.Multifd, p.Postcopy, p.Preempt = m.tune.Multifd, false, false // QEMU before 10.1 cannot do both
+	}
+	if m.noPreempt {
+		p.Preempt = false
+	}
+	return p
+}
+
+func listenAddress(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" {
+		return fmt.Errorf("--listen %q is not HOST:PORT, an address of the destination's host", s)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n < 1 {
+		return fmt.Errorf("--listen %q has no port from 1 to 65535", s)
+	}
+	return nil
+}
+
+// stateDir is where journals and state files go.
+func stateDir(given string) (string, error) {
+	for _, dir := range []string{given, os.Getenv("WALM_STATE"), "/var/lib/walm"} {
+		if dir == "" {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", fmt.Errorf("make walm's state folder (name another with --state-dir): %w", err)
+		}
+		return dir, nil
+	}
+	return "", nil
+}
+
+// claim opens the VM's journal, which one walm at a time can hold.
+func claim(dir, socket string) (*journal.Journal, error) {
+	log, err := journal.Open(dir, journalName(socket))
+	var busy *journal.ErrBusy
+	if errors.As(err, &busy) {
+		return nil, fail(exitBusy, "%w; wait for it, or end its migration with walm abort %s%s", err, qemu.Scheme, socket)
+	}
+	return log, err
+}
+
+func vmName(v *qemu.VM) string {
+	if v.Name != "" {
+		return v.Name
+	}
+	return v.Path
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"walm/hypervisor/qemu"
+	"walm/observe"
+	"walm/report"
+	"walm/vm"
+)
+
+type watching struct {
+	display
+	every time.Duration
+	count int
+}
+
+func newWatch() *cobra.Command {
+	var w watching
+	cmd := &cobra.Command{
+		Use:   "watch VM",
+		Short: "Show what a VM is doing, refreshed",
+		Long: `watch looks at a VM again and again and shows its class, its dirty curve, CPU, network, and how much of its memory is
+present and zero. It changes nothing and asks QEMU nothing but where the memory is. At the default pace it costs at most
+1 % of a core. On a terminal the view is redrawn until Ctrl-C; elsewhere, and with -o json, each look is printed.`,
+		Example: `  walm watch qmp+unix:///run/a.qmp
+  walm watch qmp+unix:///run/a.qmp --count 1 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w.begin(cmd)
+			return w.run(cmd.Context(), args[0])
+		},
+	}
+	parsed(cmd.Flags(), &w.every, "every", "TIME", "", "from one look to the next (default: what costs 1 % of a core)", positive)
+	parsed(cmd.Flags(), &w.count, "count", "N", "", "looks before it ends (default: until Ctrl-C)", looks)
+	w.flags(cmd.Flags())
+	return cmd
+}
+
+func looks(s string) (int, error) {
+	var n int
+	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || n < 1 {
+		return 0, fmt.Errorf("%q is not a whole number from 1", s)
+	}
+	return n, nil
+}
+
+func (w *watching) run(ctx context.Context, uri string) error {
+	path, err := qemu.ParseURI(uri)
+	if err != nil {
+		return err
+	}
+	v, err := qemu.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	view, err := eye(ctx, v, w.step)
+	if err != nil {
+		return err
+	}
+	if host, ok := view.(*observe.Host); ok {
+		host.Samples = observe.WatchSamples
+	}
+	w.step("looking at " + vmName(v))
+	tracker := observe.Tracker{Source: view, Least: w.every}
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
+	var shown error
+	seen := 0
+	err = tracker.Run(watching, func(vm.Trace) {
+		w.bar.Done()
+		seen++
+		if shown = w.show(vmName(v), tracker.History()); shown != nil || seen == w.count {
+			enough()
+		}
+	})
+	if watching.Err() != nil {
+		err = nil // Ctrl-C is how a watch ends
+	}
+	return errors.Join(err, shown)
+}
+
+func (w *watching) show(name string, h observe.History) error {
+	latest := h[len(h)-1]
+	if w.output == "json" {
+		return report.TraceJSON(w.out, latest)
+	}
+	if f, ok := w.out.(*os.File); ok && term.IsTerminal(f.Fd()) && w.count != 1 {
+		fmt.Fprint(w.out, "\x1b[H\x1b[2J") // home, and clear what was shown
+	}
+	fmt.Fprintf(w.out, "%s at %s\n", name, latest.Taken.Format(time.TimeOnly))
+	if err := report.Trace(w.out, latest, w.style()); err != nil {
+		return err
+	}
+	_, why := observe.Stationary(h)
+	_, err := fmt.Fprintf(w.out, "%s\n\n", why)
+	return err
+}
