@@ -17,6 +17,9 @@ import (
 // Version is the version of these messages.
 const Version = 1
 
+// EchoPort is the UDP port on which a guest sends every datagram back.
+const EchoPort = 7707
+
 // Kind is what a Message tells.
 type Kind string
 
