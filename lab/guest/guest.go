@@ -37,8 +37,8 @@ func Needs(w Workload) vm.Bytes {
 
 // kernel are the settings that every guest boots with. Under TCG they bring a boot from 5.7 s to 2.0 s: console output
 // costs most (quiet), then self-tests (cryptomgr.notests). A panic stays as it is, for the host to see.
-const kernel = "console=ttyS0 quiet panic=0 oops=panic tsc=reliable no_timer_check nokaslr mitigations=off nowatchdog " +
-	"cryptomgr.notests ipv6.disable=1 8250.nr_uarts=2"
+const kernel = "console=ttyS0 quiet panic=0 oops=panic tsc=reliable no_timer_check nokaslr mitigations=off " +
+	"nowatchdog cryptomgr.notests ipv6.disable=1 8250.nr_uarts=2"
 
 // CommandLine is the kernel's command line for a guest on this machine with an address such as "10.77.0.10/24" (none:
 // no network) that starts with w (the zero Workload: none, until the host asks for one).

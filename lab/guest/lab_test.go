@@ -53,7 +53,8 @@ func boot(t *testing.T, suite debian.Suite, w Workload) machine {
 	address := free.LocalAddr().String()
 	free.Close()
 	cmd := exec.Command(q.Binary, append(q.Args,
-		"-machine", "pc-q35-7.2", "-cpu", "qemu64", "-accel", "tcg", "-smp", "1", "-m", fmt.Sprintf("%dK", (Needs(w)+8*vm.KiB)/vm.KiB),
+		"-machine", "pc-q35-7.2", "-cpu", "qemu64", "-accel", "tcg", "-smp", "1",
+		"-m", fmt.Sprintf("%dK", (Needs(w)+8*vm.KiB)/vm.KiB),
 		"-nodefaults", "-no-user-config", "-display", "none",
 		"-kernel", k.Image, "-initrd", in("image"), "-append", CommandLine("10.77.0.10/24", w),
 		"-serial", "file:"+in("console"),

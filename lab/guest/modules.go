@@ -110,8 +110,8 @@ func readModule(path string) (code []byte, depends []string, err error) {
 	return unsigned(code), depends, nil
 }
 
-// unsigned cuts the signature off a module: an emulated CPU takes a quarter of a second to check each, and a guest of the
-// lab gains nothing from it. The signature follows the ELF file as: data, 12 bytes that end in its length, a magic text.
+// unsigned cuts the signature off a module: an emulated CPU is slow to check it, and a guest of the lab gains nothing
+// from that. It follows the ELF file as: data, 12 bytes that end in the data's length, a magic text.
 func unsigned(code []byte) []byte {
 	const infoSize = 12
 	rest, signed := bytes.CutSuffix(code, []byte("~Module signature appended~\n"))

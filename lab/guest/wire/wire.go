@@ -1,6 +1,6 @@
 // Package wire is what the host and the program in a lab guest say to each other over a serial port: one JSON object a
-// line, followed by its CRC-32. A migration may cut a line in half or lose it, so a reader drops what does not check and
-// every request can be repeated. Lines stay below 150 bytes, because each byte costs an exit from the guest.
+// line, followed by its CRC-32. A migration may cut a line in half or lose it, so a reader drops what does not check
+// and every request can be repeated. Lines stay below 150 bytes, because each byte costs an exit from the guest.
 package wire
 
 import (
