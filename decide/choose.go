@@ -104,7 +104,7 @@ func why(o, best Option, f, bf predict.Forecast, p Policy) string {
 	case o.Method == best.Method:
 		return weighed(f, p)
 	case o.Out != "":
-		return o.Out
+		return "" // Out says it
 	}
 	var what string
 	switch loss, tmt := p.Profile.Weights(); {

@@ -23,12 +23,13 @@ import (
 // Spec says what a lab is to be. The zero value of a field but Workload is filled in by Up.
 type Spec struct {
 	Workload    guest.Workload
-	Memory      vm.Bytes     // of the guest; default 512 MiB or what the workload needs
-	VCPUs       int          // default 1
-	Link        vm.Rate      // of each host's uplink, default 1 Gbit/s
-	QEMU        debian.Suite // of host a, default debian.Backports
-	Destination debian.Suite // of host b, default as QEMU
-	Keep        bool         // the lab outlives this process
+	Memory      vm.Bytes        // of the guest; default 512 MiB or what the workload needs
+	VCPUs       int             // default 1
+	Link        vm.Rate         // of each host's uplink, default 1 Gbit/s
+	QEMU        debian.Suite    // of host a, default debian.Backports
+	Destination debian.Suite    // of host b, default as QEMU
+	Keep        bool            // the lab outlives this process
+	Windows     []time.Duration // of the look before each move; default observe's own
 }
 
 const (

@@ -29,6 +29,7 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 	if err != nil {
 		return r, err
 	}
+	eye.Windows = l.Spec.Windows
 	listen := net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort)
 	l.pair = qemu.NewPair(from.vm, to.vm, listen, l.state.dir())
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()

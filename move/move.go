@@ -62,6 +62,12 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 	if rec.Trace, err = r.Eye.Look(ctx); err != nil {
 		return rec, err
 	}
+	seen := rec.Trace
+	var steady bool
+	if seen.Curve, steady = observe.Clean(rec.Trace.Curve); !steady {
+		rec.Trace.Warnings = append(rec.Trace.Warnings,
+			"the VM wrote faster later in the look: it is not steady, and the forecasts are worth less")
+	}
 	unable := map[vm.Method]string{}
 	for _, m := range vm.Methods() {
 		params := r.params(m)
@@ -70,7 +76,7 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 				unable[m] = why
 			}
 		}
-		rec.Forecasts = append(rec.Forecasts, predict.Method(m, params, rec.Trace, rec.Link, r.Host))
+		rec.Forecasts = append(rec.Forecasts, predict.Method(m, params, seen, rec.Link, r.Host))
 	}
 	rec.Plan, err = decide.Choose(rec.Forecasts, r.Policy, unable)
 	return rec, err

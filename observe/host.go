@@ -103,6 +103,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Taken: taken, Source: "host memory", Samples: n, RAM: vm.Bytes(pages) * vm.Page,
 		Present: estimate(mem.present, n, pages),
 		Zero:    estimate(zero, n, pages), ZeroErr: stdErr(zero, n, pages),
+		Content: content(w.ref, mem.zero),
 	}
 	if mem.swapped > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d of %d sampled pages were swapped out: the look brought them back, "+
@@ -144,6 +145,21 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 func (h *Host) sample(n int) []uint64 {
 	return draw(h.layout.Blocks, n, rand.New(rand.NewPCG(h.Seed, h.looks.Add(1))))
 }
+
+// content is the share of pages that are not zero in each of contentSlices slices of RAM; the samples are in order of
+// address, one in each of equal strata.
+func content(ref []uint64, zero uint64) []float64 {
+	n := min(contentSlices, len(ref))
+	shares := make([]float64, n)
+	for i := range shares {
+		part := ref[i*len(ref)/n : (i+1)*len(ref)/n]
+		shares[i] = 1 - float64(count(part, zero))/float64(len(part))
+	}
+	return shares
+}
+
+// contentSlices is enough to see what lies at the end of RAM, where a first pass is when it ends.
+const contentSlices = 64
 
 func count(hashes []uint64, h uint64) (n int) {
 	for _, x := range hashes {

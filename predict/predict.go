@@ -77,6 +77,7 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 		busy: math.Min(busy, 1),
 		host: h,
 	}
+	w.content = layout(t, w.ram-w.zero)
 	// Outgoing traffic of the VM competes with its own migration, incoming hardly; TCP shares at worst by half.
 	free := math.Max(float64(l.Bandwidth-t.NetOut), float64(l.Bandwidth)/2)
 	w.bandwidth = math.Max(free+band*float64(l.Err), free/10)
@@ -95,6 +96,25 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 	}
 	w.jitter = func() float64 { return math.Max(0, 1+passJitter*z()) }
 	return w
+}
+
+// layout is the share of content by address: as it was seen, scaled to the draw's amount, or evenly spread.
+func layout(t vm.Trace, content vm.Bytes) []float64 {
+	mean := float64(content) / float64(max(t.RAM, 1))
+	if len(t.Content) == 0 {
+		return []float64{mean}
+	}
+	sum := 0.0
+	for _, share := range t.Content {
+		sum += share
+	}
+	shares := make([]float64, len(t.Content))
+	for i, share := range t.Content {
+		if sum > 0 {
+			shares[i] = math.Min(1, share*mean*float64(len(shares))/sum)
+		}
+	}
+	return shares
 }
 
 func quantiles(costs []cost, of func(cost) float64) (lo, mid, hi float64) {

@@ -10,6 +10,7 @@ import (
 // world is what one replay believes: one draw from what the look left open.
 type world struct {
 	ram, zero vm.Bytes
+	content   []float64                   // share of non-zero pages in equal slices of RAM, by address
 	dirty     func(time.Duration) float64 // W(t), bytes
 	hot       float64                     // the working set: W at its flat end, bytes
 	bandwidth float64                     // bytes per second on the wire
@@ -28,7 +29,7 @@ type cost struct {
 
 // pass is the state at a pass boundary of the pre-copy replay.
 type pass struct {
-	n       int
+	n       int     // the pass that begins
 	at      float64 // seconds since the first page was sent
 	pending float64 // bytes of memory to send
 	sent    float64 // bytes on the wire so far
@@ -43,60 +44,88 @@ type pass struct {
 // A pass ends when what is left of it falls below the threshold at a look, not at zero. Dirty bits are armed for a
 // whole pass: so it is under TCG and with KVM's dirty ring, and with KVM's bitmap in VMs up to one 1 GiB chunk.
 func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) bool {
-	limit := w.bandwidth
+	wire := w.bandwidth
 	if p.Bandwidth > 0 {
-		limit = math.Min(limit, float64(p.Bandwidth))
+		wire = math.Min(wire, float64(p.Bandwidth))
 	}
-	threshold := limit * p.DowntimeLimit.Seconds() * float64(vm.Page) / pageOnWire
+	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
+	threshold := measured * memory * p.DowntimeLimit.Seconds()
+	left, sent, took := w.first(wire, p.DowntimeLimit)
 	s := pass{n: 1, speed: 1}
-	content := float64(w.ram - w.zero)
-	left := content                                                  // of this pass, bytes of memory
-	extra := float64(w.zero) / float64(vm.Page) * zeroOnWire / limit // pass 1 also names every page of zeros
-	for s.at < horizon.Seconds() {
-		step := burst.Seconds()
-		rate := limit * float64(vm.Page) / pageOnWire // memory per second
-		began, toSend := s.at, left
-		s.at += extra
-		for first := true; ; first = false {
-			known := s.at >= settle.Seconds() // no bandwidth, no threshold
-			if left <= 0 || (known && left < threshold && !first) {
-				break
-			}
-			n := math.Min(left, rate*step)
-			left -= n
-			s.at += n / rate
-		}
-		took := s.at - began
-		s.sent += (toSend-left)/float64(vm.Page)*pageOnWire + extra*limit
-		s.lost += took * (1 - s.speed)
-		extra = 0
-		dirtied := math.Min(w.dirty(seconds(took*s.speed))*w.jitter(), float64(w.ram))
-		s.pending = union(left, dirtied, w.hot, s.n == 1, content)
-		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
+	for {
 		s.n++
+		s.at += took
+		s.sent += sent
+		s.lost += took * (1 - s.speed)
+		dirtied := math.Min(w.dirty(seconds(took*s.speed))*w.jitter(), float64(w.ram))
+		s.pending = union(left, dirtied, w.hot)
+		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
 		if throttle != nil {
-			s.speed = throttle.sync(s.at, dirtied, toSend-left, w.busy)
+			s.speed = throttle.sync(s.at, dirtied, sent, w.busy)
 		}
 		if visit(s) {
 			return true
 		}
-		left = s.pending
+		if s.at > horizon.Seconds() {
+			return false
+		}
+		left, took = s.pending, sync
+		for first := true; left > 0 && (first || left >= threshold); first = false {
+			n := math.Min(left, memory*burst.Seconds())
+			left -= n
+			took += n / memory
+		}
+		sent = (s.pending - left) / float64(vm.Page) * pageOnWire
 	}
-	return false
 }
 
-// union is how much memory is either left over from a pass or newly dirtied. The two overlap within the hot set:
-// after the first pass all that is sent is hot, so a left page was dirtied again with the odds of any hot page;
-// in the first one it is any page with content. (Adding them overstates: it cost a first forecast 40 % and more.)
-func union(left, dirtied, hot float64, first bool, content float64) float64 {
-	pool := hot
-	if first {
-		pool = math.Max(content, hot)
+// first is the first pass: RAM by address, pages of zeros named in passing. It ends once the memory left to walk, zeros
+// among it, fits the threshold; and the threshold follows the bandwidth, which is next to nothing over a stretch of
+// zeros. So what is left when it ends depends on what lies at the end of RAM.
+func (w *world) first(wire float64, limit time.Duration) (left, sent, took float64) {
+	memory := wire * float64(vm.Page) / pageOnWire
+	slice := float64(w.ram) / float64(len(w.content))
+	var mark, markSent float64 // when the bandwidth was last read
+	threshold := 0.0
+	walked := 0.0
+	for _, share := range w.content {
+		const parts = 16 // of a slice: finer than a burst for all but the largest VMs
+		for range parts {
+			content, zeros := slice/parts*share, slice/parts*(1-share)
+			took += content/memory + zeros/scan
+			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
+			walked += slice / parts
+			if took-mark >= settle.Seconds() {
+				rate := math.Min((sent-markSent)/(took-mark), wire) * measured
+				threshold = rate * float64(vm.Page) / pageOnWire * limit.Seconds()
+				mark, markSent = took, sent
+			}
+			if rest := float64(w.ram) - walked; rest < threshold {
+				return w.tail(walked / float64(w.ram)), sent, took
+			}
+		}
 	}
-	if pool <= 0 {
+	return 0, sent, took
+}
+
+// tail is how much content lies behind a share of RAM.
+func (w *world) tail(from float64) float64 {
+	slice := float64(w.ram) / float64(len(w.content))
+	total := 0.0
+	for i, share := range w.content {
+		part := math.Min(1, math.Max(0, float64(i+1)-from*float64(len(w.content))))
+		total += part * share * slice
+	}
+	return total
+}
+
+// union is how much memory is either left over from a pass or newly dirtied. The two overlap within the hot set: a left
+// page was dirtied again with the odds of any hot page. (Adding them overstates: it cost a first forecast 40 % and more.)
+func union(left, dirtied, hot float64) float64 {
+	if hot <= 0 {
 		return left + dirtied
 	}
-	return dirtied + left*(1-math.Min(1, dirtied/pool))
+	return dirtied + left*(1-math.Min(1, dirtied/hot))
 }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.

@@ -21,6 +21,16 @@ const burst = 50 * time.Millisecond
 // settle is the first window over which QEMU measures bandwidth (BUFFER_DELAY): until then its threshold is zero.
 const settle = 100 * time.Millisecond
 
+// What QEMU's own reading of the bandwidth is of the link's: it counts the pauses at bitmap syncs as time. Read off
+// migrations at 1 Gbit/s: a pass of 33.2 MiB did not fit a limit of 300 ms, 32 MiB did.
+const measured = 0.97
+
+// sync is how long a bitmap sync keeps the stream waiting (guests of 512 MiB under TCG).
+const sync = 3e-3 // seconds
+
+// scan is how fast pages of zeros are found to be that, bytes per second.
+const scan = 4e9
+
 // horizon is when a replay that has not ended is called endless: far more than any VM of that size would wait.
 const horizon = time.Hour
 

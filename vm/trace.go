@@ -64,6 +64,7 @@ type Trace struct {
 	Present  Bytes         // RAM that the host has given the guest
 	Zero     Bytes         // RAM that holds only zeros, absent pages among it
 	ZeroErr  Bytes         // standard error of Zero
+	Content  []float64     // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve    Curve
 	VCPUs    []float64 // share of a core that each vCPU used, 0 to 1
 	NetIn    Rate      // into the VM

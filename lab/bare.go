@@ -1,0 +1,91 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"walm/hypervisor/qmp"
+	"walm/measure"
+	"walm/vm"
+)
+
+// Bare moves the guest with nothing but the QMP commands that it takes, as a script would: the yardstick for what walm's
+// own steering costs. The look, the probes and the checks are left out.
+func (l *Lab) Bare(ctx context.Context, m vm.Method) (tmt, dt time.Duration, err error) {
+	to, err := l.launch(ctx, l.other(), true)
+	if err != nil {
+		return 0, 0, err
+	}
+	l.next = to
+	src, err := l.rawQMP(ctx, l.current)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer src.Close()
+	dst, err := l.rawQMP(ctx, to)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer dst.Close()
+	tmt, dt, err = script(ctx, src, dst, m, "tcp:"+net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort))
+	if err != nil {
+		return 0, 0, err
+	}
+	return tmt, dt, l.Settle(measure.Moved)
+}
+
+// rawQMP hands a machine's QMP socket, which serves one client, to the script.
+func (l *Lab) rawQMP(ctx context.Context, m *machine) (*qmp.Conn, error) {
+	m.vm.Close()
+	return qmp.Dial(ctx, m.qmp)
+}
+
+func script(ctx context.Context, src, dst *qmp.Conn, m vm.Method, uri string) (tmt, dt time.Duration, err error) {
+	type capability struct {
+		Capability string `json:"capability"`
+		State      bool   `json:"state"`
+	}
+	caps := []capability{{"events", true}, {"return-path", true}, {"postcopy-ram", m == vm.PostCopy},
+		{"postcopy-preempt", m == vm.PostCopy}}
+	began := time.Now()
+	for _, c := range []*qmp.Conn{src, dst} {
+		err = errors.Join(err,
+			c.Do(ctx, "migrate-set-capabilities", map[string]any{"capabilities": caps}, nil),
+			c.Do(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": 0, "downtime-limit": 300}, nil))
+	}
+	err = errors.Join(err, dst.Do(ctx, "migrate-incoming", map[string]string{"uri": uri}, nil),
+		src.Do(ctx, "migrate", map[string]string{"uri": uri}, nil))
+	if err != nil {
+		return 0, 0, err
+	}
+	if m == vm.PostCopy {
+		if err := src.Do(ctx, "migrate-start-postcopy", nil, nil); err != nil {
+			return 0, 0, err
+		}
+	}
+	var stopped, resumed, completed time.Time
+	for completed.IsZero() || resumed.IsZero() {
+		select {
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		case e := <-src.Events():
+			switch {
+			case e.Name == "STOP":
+				stopped = e.At
+			case e.Name == "MIGRATION" && string(e.Data) == `{"status": "completed"}`:
+				completed = e.At
+			}
+		case e := <-dst.Events():
+			if e.Name == "RESUME" {
+				resumed = e.At
+			}
+		}
+	}
+	last := completed
+	if resumed.After(last) {
+		last = resumed
+	}
+	return last.Sub(began), resumed.Sub(stopped), nil
+}
