@@ -1,0 +1,67 @@
+# What a newcomer needs: make demo, make test. Everything that is missing is fetched into a cache of walm's own; nothing is
+# installed and no apt source is changed.
+
+export CGO_ENABLED = 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GUEST   := lab/guest/embedded/init.gz
+GO      ?= go
+# Root's tests run one package at a time: they boot guests, and two cores are few.
+LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
+
+.PHONY: all build demo check test bench soak forecast fuzz lint man clean
+
+all: build
+
+build: $(GUEST)
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o walm ./cmd/walm
+
+# The program in the lab's guest, carried inside walm.
+$(GUEST): $(shell find lab/guest/init lab/guest/load lab/guest/wire vm -name '*.go' -not -name '*_test.go') go.mod
+	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $(basename $@) ./lab/guest/init
+	gzip -n -9 -f $(basename $@)
+
+demo: build
+	./walm demo $(ARGS)
+
+# No root, no QEMU, under a minute.
+check: $(GUEST)
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags lab ./...
+	$(GO) mod tidy -diff
+	$(GO) test ./...
+
+# All tests, as root: check, and real guests on real QEMUs.
+test: check build
+	$(LAB) ./...
+
+# The experiments behind the README's figures. Each goes on where it stopped; results are kept beside the program.
+bench: build
+	$(GO) test -run '^$$' -bench . -benchmem ./observe ./predict ./measure ./hypervisor/qmp
+	$(GO) run ./studies/first-moves steering
+	$(GO) run ./studies/first-moves watching
+	$(GO) run ./studies/first-moves tables
+
+soak: build
+	$(GO) run ./studies/first-moves soak
+	$(GO) run ./studies/first-moves tables
+
+forecast: build
+	$(GO) run ./studies/first-moves forecast
+	$(GO) run ./studies/first-moves tables
+
+# Every fuzz target for a while each.
+FUZZTIME ?= 20s
+fuzz:
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+# The first build of the linters takes some minutes.
+lint:
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+man: build
+	./walm man dist/man1
+
+clean:
+	rm -rf walm dist $(GUEST)
