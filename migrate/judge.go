@@ -176,7 +176,7 @@ func (k known) judgeLive(src, dst vm.End) (verdict, string) {
 		return underWay, ""
 	case over(src.Status) && dead(src.Run):
 		return atSource, guest(src.Run) + words(src)
-	case over(src.Status) && loading: // it may have all of the VM and start it yet
+	case over(src.Status) && loading && !loaded: // it may have all of the VM and start it yet
 		return underWay, ""
 	case over(src.Status):
 		return bringBack, ""

@@ -47,11 +47,12 @@ func broken(k known, e vm.Ends, v verdict) string {
 		return "the source is resumed although the destination may run the VM"
 	case v == bringBack && !k.offline && src.Status == vm.StatusCompleted && !k.failedThere && dst.Status != vm.StatusFailed:
 		return "the source is resumed although it has handed the VM over"
-	case v == startThere && (srcRuns || src.Run == vm.RunStateUnknown && !k.resumed || k.returned && src.Run == vm.RunStateGone):
+	case v == startThere && (srcRuns || src.Run == vm.RunStateUnknown && !k.resumed ||
+		k.returned && src.Run == vm.RunStateGone):
 		return "the destination is started although the source may run the VM, or may have run on"
 	case v == startThere && dst.Run == vm.RunStateGone:
 		return "a destination that has ended is started"
-	case v == moved && (!there && !hasRun(dst.Run) || srcRuns || dst.Run == vm.RunStateUnknown || dst.Run == vm.RunStateGone):
+	case v == moved && (!there && !hasRun(dst.Run) || srcRuns || !alive(dst)):
 		return "moved without a VM at the destination"
 	case v == atSource && (there || dst.Run != vm.RunStateUnknown && hasRun(dst.Run) || !srcRuns && !dead(src.Run)):
 		return "at the source without a VM there"

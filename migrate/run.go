@@ -13,7 +13,7 @@ import (
 // Hypervisor is what a run needs of a driver.
 type Hypervisor interface {
 	// Do returns once the act is accepted; what follows from it arrives as events. Resume and ResumeSource are accepted
-	// once the vCPUs run. Cancel and Release do no harm where there is nothing to cancel or to give back. An act that
+	// once the vCPUs run, Start once the source no longer says that nothing migrates. Cancel and Release do no harm where there is nothing to cancel or to give back. An act that
 	// failed has no effect after a later Look has answered.
 	Do(ctx context.Context, a vm.Act) error
 	// Events are in order and closed at the end. The reading with the totals comes with the source's "completed", or

@@ -36,7 +36,9 @@ func (p *pages) Append(e any) error {
 	return nil
 }
 
-func run(t *testing.T, ctx context.Context, spec migratetest.Spec, m vm.Method, w migrate.Watch) (res migrate.Result, at string, err error) {
+func run(t *testing.T, ctx context.Context, spec migratetest.Spec, m vm.Method, w migrate.Watch) (
+	res migrate.Result, at string, err error,
+) {
 	t.Helper()
 	s := migratetest.NewSim(spec)
 	defer s.Close()
@@ -69,7 +71,9 @@ func TestIntentComesBeforeTheActAndOutcomeAfter(t *testing.T) {
 		if got := strings.Join(acts, " "); got != "prepare start release" {
 			t.Errorf("acts: %s", got)
 		}
-		if !slices.ContainsFunc(j.entries, func(e migrate.Entry) bool { return e.Kind == "state" && e.State == migrate.Completed }) {
+		if !slices.ContainsFunc(j.entries, func(e migrate.Entry) bool {
+			return e.Kind == "state" && e.State == migrate.Completed
+		}) {
 			t.Error("the end is not in the journal")
 		}
 	})

@@ -281,7 +281,7 @@ func (w *world) liveMoves(add func(bool, string, func(*world)), link bool) {
 	})
 	stopped := src.status == vm.StatusDevice
 	add(stopped && link && !w.handed, "all is sent", func(w *world) { w.handed = true })
-	add(stopped && w.handed && (w.all || w.loose), "source completes", func(w *world) {
+	add(stopped && w.handed && (dst.status == vm.StatusCompleted || w.loose), "source completes", func(w *world) {
 		w.src.go_(vm.RunStatePostmigrate)
 		w.src.set(vm.StatusCompleted)
 	})
@@ -326,7 +326,11 @@ func (w *world) liveMoves(add func(bool, string, func(*world)), link bool) {
 	add(dead, "source fails and runs", func(w *world) { w.failSource(vm.StatusFailed, true) })
 	add(dead && src.run != vm.RunStateRunning, "source fails and stands", func(w *world) { w.failSource(vm.StatusFailed, false) })
 	add(src.status == vm.StatusCancelling, "source is cancelled", func(w *world) { w.failSource(vm.StatusCancelled, true) })
-	ended := dark && !w.handed && dst.status == vm.StatusActive
+	// It may have sent all before, and not know: the destination then still starts the VM, or fails. The source runs the
+	// VM again in that case too, which is not modelled; here it stands.
+	doubt := stopped && w.handed && (w.cut || dst.gone) && !w.loose
+	add(doubt, "source fails in doubt", func(w *world) { w.failSource(vm.StatusFailed, false) })
+	ended := dark && !w.all && dst.status == vm.StatusActive
 	add(ended, "destination fails and ends", func(w *world) { w.failDestination(true) })
 	add(ended, "destination fails", func(w *world) { w.failDestination(false) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,33 +138,30 @@ func at(s migrate.State) func(migrate.Update) bool {
 
 func (c *kase) run() migrate.Result {
 	c.t.Helper()
-	var begin chan struct{}
-	done := make(chan struct{})
+	begin, over := make(chan struct{}), make(chan struct{})
+	var then sync.WaitGroup
 	if c.then != nil {
-		begin = make(chan struct{})
-		go func() {
-			defer close(done)
+		then.Go(func() {
 			select {
 			case <-begin:
 				c.then()
-			case <-c.ctx.Done():
+			case <-over:
+				c.t.Error("the move never came to where it was to be disturbed")
 			}
-		}()
-	} else {
-		close(done)
+		})
 	}
+	begun := false
 	update := func(u migrate.Update) {
-		if begin != nil && c.when(u) {
+		if !begun && c.when != nil && c.when(u) {
+			begun = true
 			close(begin)
-			begin = nil
 		}
 	}
 	res, err := migrate.Run(c.move, c.f.Hypervisor, migrate.New(c.plan, nil), migrate.Watch{Update: update})
-	if begin != nil {
-		c.t.Error("the move never came to where it was to be disturbed")
-		close(begin)
+	if !begun {
+		close(over)
 	}
-	<-done
+	then.Wait()
 	if err != nil {
 		c.t.Errorf("run: %v", err)
 	}
@@ -260,7 +258,9 @@ func ordered(m vm.Method, events []vm.Event) string {
 		return "no pass was told"
 	case completed < 0:
 		return "the source never said that it completed"
-	case !slices.ContainsFunc(events[:completed+1], func(e vm.Event) bool { return e.Progress != nil && e.Progress.TotalTime > 0 }):
+	case !slices.ContainsFunc(events[:completed+1], func(e vm.Event) bool {
+		return e.Progress != nil && e.Progress.TotalTime > 0
+	}):
 		return "the totals do not come with the source's \"completed\", or before it"
 	}
 	return ""

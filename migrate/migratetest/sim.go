@@ -216,6 +216,7 @@ func (s *Sim) do(a vm.Act) error {
 			return fmt.Errorf("prepare: the source is %s and the destination %s", src.run, dst.run)
 		}
 	case vm.ActStart:
+		s.setStatus(vm.Source, vm.StatusSetup, "")
 		s.start(func() { s.live(a.Method) })
 	case vm.ActPostcopy:
 		if !a.Method.Postcopies() && !a.Params.Postcopy || !s.busy {

@@ -139,8 +139,10 @@ func fault(t *testing.T, m vm.Method, what FaultKind, at time.Duration) {
 		case migrate.Unknown:
 			ok = err != nil && !here && !there && what == DestinationDies
 		}
-		if !ok || what == SourceMute && res.State != migrate.Completed || what == DestinationMute && res.State != migrate.Completed {
-			t.Errorf("%s, %s at %v: %s (%s), runs at source %v, destination %v, %v", m, what, at, res.State, res.Reason, here, there, err)
+		mute := what == SourceMute || what == DestinationMute // no harm is done to the VM: it must arrive
+		if !ok || mute && res.State != migrate.Completed {
+			t.Errorf("%s, %s at %v: %s (%s), runs at source %v, destination %v, %v",
+				m, what, at, res.State, res.Reason, here, there, err)
 		}
 	})
 }

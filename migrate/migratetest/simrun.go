@@ -37,8 +37,8 @@ type job struct {
 
 func (s *Sim) progress() *vm.Progress {
 	j := &s.job
-	return &vm.Progress{Pass: j.pass, Total: s.spec.RAM, Remaining: j.left + j.zeros, Transferred: vm.Bytes(j.sent), Rate: j.rate,
-		Throttle: j.throttle, Elapsed: time.Since(j.began), TotalTime: j.total, Downtime: j.downtime, SetupTime: handshake,
+	return &vm.Progress{Pass: j.pass, Total: s.spec.RAM, Remaining: j.left + j.zeros, Transferred: vm.Bytes(j.sent),
+		Rate: j.rate, Throttle: j.throttle, Elapsed: time.Since(j.began), TotalTime: j.total, Downtime: j.downtime, SetupTime: handshake,
 		PrecopyBytes: vm.Bytes(j.precopy), Faults: int64(j.faults)}
 }
 
@@ -51,7 +51,6 @@ func (s *Sim) broken() bool {
 func (s *Sim) live(m vm.Method) {
 	j := &s.job
 	*j = job{began: time.Now(), left: s.spec.RAM - s.spec.Zero, zeros: s.spec.Zero, accounted: time.Now()}
-	s.setStatus(vm.Source, vm.StatusSetup, "")
 	if !s.wait(handshake) {
 		return
 	}
