@@ -101,6 +101,9 @@ func (m *machine) end() error {
 		return nil
 	}
 	err := m.process.end()
+	if err == nil {
+		<-m.ended // until it is waited for, a thread of it may still hold the tap
+	}
 	if m.vm != nil {
 		m.vm.Close()
 	}

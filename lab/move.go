@@ -3,24 +3,27 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"time"
 
 	"walm/hypervisor/qemu"
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
 	"walm/lab/netlab"
 	"walm/measure"
 	"walm/move"
 	"walm/observe"
+	"walm/vm"
 )
 
 // Request adds to a move of the lab's guest all that the lab knows: the VM, the other host, which is given a QEMU that
 // waits, the eye and the witness. The caller owes a call of Settle with the outcome.
 func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error) {
-	from := l.current
-	to, err := l.launch(ctx, l.other(), true)
-	if err != nil {
+	if _, err := l.Pair(ctx); err != nil {
 		return r, err
 	}
-	l.next = to
+	from, to := l.current, l.next
 	layout, err := from.vm.Layout(ctx)
 	if err != nil {
 		return r, err
@@ -30,8 +33,6 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 		return r, err
 	}
 	eye.Windows = l.Spec.Windows
-	listen := net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort)
-	l.pair = qemu.NewPair(from.vm, to.vm, listen, l.state.dir())
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()
 	r.Pair, r.Witness = l.pair, &witness{lab: l, from: from, to: to}
 	if r.Eye == nil {
@@ -39,6 +40,50 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 	}
 	return r, nil
 }
+
+// Pair starts a QEMU on the other host that waits for the guest, and joins the two. The caller owes a call of Settle.
+func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
+	to, err := l.launch(ctx, l.other(), true)
+	if err != nil {
+		return nil, err
+	}
+	l.next = to
+	listen := net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort)
+	l.pair = qemu.NewPair(l.current.vm, to.vm, listen, l.state.dir())
+	return l.pair, nil
+}
+
+// Beats says whether the guest's heart beats at a side of the pair: its own word, not QEMU's.
+func (l *Lab) Beats(ctx context.Context, side vm.Side) (bool, error) {
+	m := l.current
+	if side == vm.Destination {
+		m = l.next
+	}
+	began := time.Now()
+	err := pause(ctx, time.Second) // ten beats
+	for _, b := range l.guest.since(began, l.current.host) {
+		if b.Side == side && m != nil {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// Verify has the guest at a side check its memory.
+func (l *Lab) Verify(ctx context.Context, side vm.Side) error {
+	m := l.current
+	if side == vm.Destination {
+		m = l.next
+	}
+	msg, err := l.guest.ask(ctx, m, guest.Command{Verb: wire.Verify})
+	if err == nil && !msg.Check.OK() {
+		err = fmt.Errorf("the guest's memory is not as it was written: %+v", msg.Check)
+	}
+	return err
+}
+
+// KillDestination ends the QEMU that waits for the guest, as a crash would.
+func (l *Lab) KillDestination() error { return l.next.process.end() }
 
 // Settle ends the QEMU that has no VM any more, and lets the next move start from the other one.
 func (l *Lab) Settle(result measure.Result) error {

@@ -39,8 +39,8 @@ func cacheFor(env func(string) string, uid int) (Cache, error) {
 	return Cache{}, errors.New("no folder to keep downloads in: set WALM_CACHE or HOME")
 }
 
-// room is needed on the disk to fetch anything: package lists 30 MB, downloads 40 MB, unpacked and not yet trimmed 170 MB.
-const room = 300 * vm.MiB
+// Room is needed on the disk to fetch anything: package lists 30 MB, downloads 40 MB, unpacked and not yet trimmed 170 MB.
+const Room = 300 * vm.MiB
 
 // bundle is something to fetch: a package and what it needs, unpacked into one folder of the cache.
 type bundle struct {
@@ -84,7 +84,7 @@ func (c Cache) fetch(ctx context.Context, b bundle, progress func(string)) error
 	if progress == nil {
 		progress = func(string) {}
 	}
-	if err := onBookworm("/etc/os-release", runtime.GOARCH); err != nil {
+	if err := Supported(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
@@ -250,12 +250,15 @@ func enoughRoom(dir string) error {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("see how much room %s has: %w", dir, err)
 	}
-	if free := vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize); free < room {
+	if free := vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize); free < Room {
 		return fmt.Errorf("%s has %v free and %v are needed: free some, or set WALM_CACHE to a folder with room",
-			dir, free, room)
+			dir, free, Room)
 	}
 	return nil
 }
+
+// Supported says what keeps this machine from running what is fetched; nil where nothing does.
+func Supported() error { return onBookworm("/etc/os-release", runtime.GOARCH) }
 
 // onBookworm says whether this machine can run what is fetched.
 func onBookworm(osRelease, arch string) error {

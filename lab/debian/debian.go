@@ -72,15 +72,24 @@ func (c Cache) Kernel(ctx context.Context, progress func(what string)) (Kernel, 
 	if err != nil {
 		return Kernel{}, fmt.Errorf("fetch Debian's kernel: %w", err)
 	}
-	root, m, ok := c.find("kernel")
+	k, ok := c.HaveKernel()
 	if !ok {
 		return Kernel{}, fmt.Errorf("the kernel has vanished from %s: something removed it; try again", c.Dir)
+	}
+	return k, nil
+}
+
+// HaveKernel is the kernel if the cache has it; it fetches nothing.
+func (c Cache) HaveKernel() (Kernel, bool) {
+	root, m, ok := c.find("kernel")
+	if !ok {
+		return Kernel{}, false
 	}
 	return Kernel{
 		Release: m.Version,
 		Image:   filepath.Join(root, "boot", "vmlinuz-"+m.Version),
 		Modules: filepath.Join(root, "lib", "modules", m.Version),
-	}, nil
+	}, true
 }
 
 // qemuNeeds keeps libraries, QEMU and firmware, and drops the programs and data that other packages want around them.
