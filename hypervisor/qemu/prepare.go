@@ -80,6 +80,13 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	if why := p.Unable(m, params); why != "" {
 		return fmt.Errorf("%s: %s", m, why)
 	}
+	run, err := p.Source.RunState(ctx)
+	switch {
+	case err != nil:
+		return err
+	case run != vm.RunStateRunning:
+		return fmt.Errorf("the VM is not running but %s", run)
+	}
 	if err := p.keep(ctx, p.Source); err != nil {
 		return err
 	}
