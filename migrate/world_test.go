@@ -43,7 +43,6 @@ type qemu struct {
 	gone, mute bool
 	run        vm.RunState
 	status     vm.Status
-	ever       bool // it has been heard of on EventLost
 	queue      [6]note
 	n          int
 }
