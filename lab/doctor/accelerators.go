@@ -120,6 +120,7 @@ func kvmFinding(p program, device error, tries []attempt) Finding {
 }
 
 func noImage(name string, err error) Finding {
-	return Finding{Name: name, Level: Problem, Against: []Ability{RunLab}, What: err.Error(), Means: "the lab has no guest",
-		Mend: "build walm with make, and see that the folder for temporary files can be written"}
+	return Finding{Name: name, Level: Problem, Against: []Ability{RunLab}, What: err.Error(),
+		Means: "the lab has no guest",
+		Mend:  "build walm with make, and see that the folder for temporary files can be written"}
 }

@@ -141,7 +141,7 @@ func broken(name string, err error, against ...Ability) Finding {
 type Verdict struct {
 	Ability Ability  `json:"ability"`
 	Yes     bool     `json:"yes"`
-	Because []string `json:"because"` // the problems
+	Because []string `json:"because"` // of these problems
 	Unknown []string `json:"unknown"` // what hangs on things that could not be tried
 }
 
@@ -156,7 +156,7 @@ func Verdicts(findings []Finding) []Verdict {
 			case f.Level == Unknown:
 				v.Unknown = append(v.Unknown, f.Name)
 			default:
-				v.Yes, v.Because = false, append(v.Because, f.Name+": "+f.What)
+				v.Yes, v.Because = false, append(v.Because, f.Name)
 			}
 		}
 		all = append(all, v)

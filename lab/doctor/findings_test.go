@@ -27,10 +27,11 @@ func TestFindings(t *testing.T) {
 	up := attempt{cpu: "host", after: 1234 * time.Millisecond}
 	abort := attempt{cpu: "host", after: 40 * time.Millisecond, err: errEnded, said: "failed to set MSR"}
 	hang := attempt{cpu: "qemu64", after: 10 * time.Second, err: context.DeadlineExceeded}
-	lab, moves := []Ability{RunLab}, []Ability{Migrate, RunLab}
-	disk := room{name: "disk", dir: "/d", free: 20 * vm.MiB, need: 16 * vm.MiB, against: moves, why: "why", mend: "mend"}
+	lab, moves := []Ability{RunLab}, []Ability{Migrate}
+	disk := room{"disk", "/d", 20 * vm.MiB, nil, 16 * vm.MiB, "why", "instead", moves}
+	lacks := []string{"QEMU 7.2"}
 	full, locked := disk, disk
-	full.need, locked.err = vm.GiB, fs.ErrPermission
+	full.need, locked.err = vm.GiB, errors.New("/d cannot be written")
 
 	for name, x := range map[string]struct {
 		got     Finding
@@ -70,9 +71,9 @@ func TestFindings(t *testing.T) {
 		"userfaultfd both ways": {userfaultsFinding(faultReading{sysctl: "1"}), OK, nil, "userfaultfd=1"},
 		"by call":               {userfaultsFinding(faultReading{device: fs.ErrNotExist}), OK, nil, "by the system call"},
 		"by device":             {userfaultsFinding(faultReading{call: denied}), Note, nil, "8.1"},
-		"no userfaultfd": {userfaultsFinding(faultReading{call: os.NewSyscallError("userfaultfd", unix.ENOSYS), device: fs.ErrNotExist}),
+		"no userfaultfd": {userfaultsFinding(faultReading{call: unix.ENOSYS, device: fs.ErrNotExist}),
 			Note, nil, "CONFIG_USERFAULTFD"},
-		"userfaultfd denied": {userfaultsFinding(faultReading{denied, nil, fs.ErrPermission, "0"}), Note, nil, "user space alone"},
+		"userfaultfd denied": {userfaultsFinding(faultReading{denied, nil, denied, "0"}), Note, nil, "user space alone"},
 
 		"namespace":         {namespaceFinding(nil), OK, nil, "made"},
 		"namespace denied":  {namespaceFinding(denied), Problem, lab, "SYS_ADMIN"},
@@ -80,10 +81,11 @@ func TestFindings(t *testing.T) {
 		"namespaces are up": {namespaceFinding(unix.ENOSPC), Problem, lab, "max_net_namespaces"},
 		"namespace, odd":    {namespaceFinding(unix.EIO), Problem, lab, "dmesg"},
 
-		"tap":        {tapFinding(nil), OK, nil, "made"},
-		"no tun":     {tapFinding(&fs.PathError{Op: "open", Path: "/dev/net/tun", Err: unix.ENOENT}), Problem, lab, "modprobe tun"},
-		"tap, odd":   {tapFinding(unix.EIO), Problem, lab, "dmesg"},
-		"tap denied": {tapFinding(denied), Problem, lab, "NET_ADMIN"},
+		"tap":          {tapFinding(nil), OK, nil, "made"},
+		"no tun":       {tapFinding(os.NewSyscallError("open", unix.ENOENT)), Problem, lab, "modprobe tun"},
+		"tap, odd":     {tapFinding(unix.EIO), Problem, lab, "dmesg"},
+		"tap, untried": {tapFinding(fmt.Errorf("%w: %w", errNamespace, unix.EPERM)), Unknown, lab, "network namespace"},
+		"tap denied":   {tapFinding(denied), Problem, lab, "NET_ADMIN"},
 
 		"links":      {linkFinding(linkReading{fair: true}), OK, nil, "1 Gbit/s"},
 		"unfair":     {linkFinding(linkReading{}), Note, nil, "fq_codel"},
@@ -92,9 +94,9 @@ func TestFindings(t *testing.T) {
 		"not down":   {linkFinding(linkReading{fair: true, down: denied}), Note, nil, "not permitted"},
 
 		"packages":      {packagesFinding(nil, "/c", errors.New("no Debian"), nil), OK, nil, "/c"},
-		"not fetched":   {packagesFinding([]string{"QEMU 7.2"}, "/c", nil, nil), Note, nil, "walm doctor --fetch"},
-		"cannot fetch":  {packagesFinding([]string{"QEMU 7.2"}, "/c", nil, errors.New("no network")), Problem, lab, "no network"},
-		"not on Fedora": {packagesFinding([]string{"QEMU 7.2"}, "/c", errors.New("no Debian"), nil), Problem, lab, "no Debian"},
+		"not fetched":   {packagesFinding(lacks, "/c", nil, nil), Note, nil, "walm doctor --fetch"},
+		"cannot fetch":  {packagesFinding(lacks, "/c", nil, errors.New("no network")), Problem, lab, "no network"},
+		"not on Fedora": {packagesFinding(lacks, "/c", errors.New("no Debian"), nil), Problem, lab, "no Debian"},
 
 		"TCG":             {tcgFinding(own, up), OK, nil, "QEMU 10.0.2: the guest is up after 1.23s"},
 		"TCG, slow":       {tcgFinding(own, attempt{after: time.Minute}), Note, nil, "busy"},
@@ -113,7 +115,7 @@ func TestFindings(t *testing.T) {
 		"a lab is up":    {leftoversFinding(nil, 2), OK, nil, "up: 2"},
 		"a dead lab":     {leftoversFinding([]string{"77x1"}, 1), Note, nil, "77x1"},
 		"has all of it":  {programFinding(own, answers{capabilities: names()}), OK, nil, "dirty-limit"},
-		"lacks the rest": {programFinding(own, answers{capabilities: names()[:3]}), Note, nil, "lacks switchover-ack, mapped-ram"},
+		"lacks the rest": {programFinding(own, answers{capabilities: names()[:3]}), Note, nil, "lacks switchover-ack"},
 		"has no TCG":     {programFinding(found, answers{capabilities: names(), noTCG: true}), OK, nil, "KVM only"},
 	} {
 		f := x.got

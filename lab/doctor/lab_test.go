@@ -163,13 +163,14 @@ func kernelSpeaks(t *testing.T, cache debian.Cache) bool {
 	for _, cpu := range []string{"host", "qemu64"} {
 		dir := t.TempDir()
 		console := filepath.Join(dir, "console")
-		args := qemu.Config{Name: "t", Machine: "q35", Accelerator: "kvm", CPU: cpu, RAM: guest.Needs(guest.Workload{}), VCPUs: 1,
+		args := qemu.Config{Name: "t", Machine: "q35", Accelerator: "kvm", CPU: cpu, VCPUs: 1,
+			RAM: guest.Needs(guest.Workload{}),
 			QMP: filepath.Join(dir, "q"), Console: console, Control: filepath.Join(dir, "c")}.Args()
 		args = slices.Concat(q.Args, args, []string{"-kernel", k.Image, "-append", "console=ttyS0 earlyprintk=ttyS0"})
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 		cmd := exec.CommandContext(ctx, q.Binary, args...)
 		cmd.Env = append(os.Environ(), q.Env...)
-		out, err := cmd.CombinedOutput() // without an initramfs the kernel panics at the end of its boot, and pvpanic ends QEMU
+		out, err := cmd.CombinedOutput() // without an initramfs the kernel ends in a panic, and pvpanic ends QEMU
 		cancel()
 		text, _ := os.ReadFile(console)
 		t.Logf("KVM with -cpu %s: %v: %s; console of %d bytes", cpu, err, out, len(text))

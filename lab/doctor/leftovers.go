@@ -17,7 +17,8 @@ func leftovers(context.Context, Options) []Finding {
 	states, err := lab.List()
 	ids, err2 := netlab.Remains()
 	if err := errors.Join(err, err2); err != nil {
-		return []Finding{broken("leftovers", err)}
+		return []Finding{{Name: "leftovers", Level: Unknown, What: err.Error(),
+			Means: "it is not known whether labs are left whose walm was killed", Mend: "run walm as root"}}
 	}
 	var left, up []string
 	for _, s := range states {

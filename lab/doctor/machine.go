@@ -145,18 +145,18 @@ type room struct {
 	err       error // why nothing can be written there
 	need      vm.Bytes
 	why       string
-	mend      string
+	instead   string // what else to do than to make room or to make it writable
 	against   []Ability
 }
 
 func disk(_ context.Context, o Options) []Finding {
 	cache := room{name: "disk for the cache", dir: o.Cache.Dir, need: 16 * vm.MiB, why: "guests' initramfs is kept there",
-		mend: "free some, or set WALM_CACHE to another folder", against: []Ability{RunLab}}
+		instead: "set WALM_CACHE to another folder", against: []Ability{RunLab}}
 	if len(missing(o.Cache)) > 0 {
 		cache.need, cache.why = debian.Room, "QEMU and a kernel are fetched into it"
 	}
 	state := room{name: "disk for the state", dir: o.StateDir, need: 16 * vm.MiB, why: "every move is journalled there",
-		mend: "free some, or set WALM_STATE to another folder", against: []Ability{Migrate, RunLab}}
+		instead: "set WALM_STATE to another folder", against: []Ability{Migrate}}
 	var all []Finding
 	for _, r := range []room{cache, state} {
 		r.free, r.err = writable(r.dir)
@@ -169,38 +169,35 @@ func (r room) finding() Finding {
 	f := Finding{Name: r.name, Level: OK, What: fmt.Sprintf("%v free for %s", r.free, r.dir)}
 	switch {
 	case r.err != nil:
-		f.What = fmt.Sprintf("%s cannot be written: %v", r.dir, r.err)
+		f.What, f.Mend = r.err.Error(), "run walm as root, or "+r.instead
 	case r.free < r.need:
 		f.What += fmt.Sprintf(", %v are needed", r.need)
+		f.Mend = "free some, or " + r.instead
 	default:
 		return f
 	}
-	f.Level, f.Against, f.Means, f.Mend = Problem, r.against, r.why, r.mend
+	f.Level, f.Against, f.Means = Problem, r.against, r.why
 	return f
 }
 
-// writable says how much can be written to dir, or to the folder in which dir would be made.
+// writable says how much can be written to dir, which need not be there yet.
 func writable(dir string) (vm.Bytes, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return 0, err
-	}
-	for {
-		_, err := os.Stat(dir)
-		if err == nil {
+	at, err := filepath.Abs(dir)
+	for err == nil {
+		if _, err = os.Stat(at); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(at) == at {
 			break
 		}
-		if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
-			return 0, err
-		}
-		dir = filepath.Dir(dir)
+		at, err = filepath.Dir(at), nil
+	}
+	if err == nil {
+		err = unix.Faccessat(unix.AT_FDCWD, at, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	}
 	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	if err == nil {
+		err = unix.Statfs(at, &s)
 	}
-	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return 0, &fs.PathError{Op: "write to", Path: dir, Err: err}
+	if err != nil {
+		return 0, fmt.Errorf("%s cannot be written: %w", dir, err)
 	}
 	return vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize), nil
 }

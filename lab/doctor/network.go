@@ -15,6 +15,9 @@ import (
 	"walm/vm"
 )
 
+// errNamespace is wrapped by the error of what could not be tried for want of a network namespace.
+var errNamespace = errors.New("make a network namespace")
+
 // inNamespace runs f in a network namespace without a name, which is gone when f has returned.
 func inNamespace(f func() error) error {
 	done := make(chan error, 1)
@@ -29,7 +32,7 @@ func inNamespace(f func() error) error {
 		defer home.Close()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			runtime.UnlockOSThread()
-			done <- fmt.Errorf("make a network namespace: %w", err)
+			done <- fmt.Errorf("%w: %w", errNamespace, err)
 			return
 		}
 		err = f()
@@ -95,6 +98,8 @@ func tapFinding(err error) Finding {
 	f.Level, f.Against, f.What = Problem, []Ability{RunLab}, err.Error()
 	f.Means = "the lab's guest has no network"
 	switch {
+	case errors.Is(err, errNamespace):
+		return noNamespace(f.Name)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV):
 		f.Mend = "modprobe tun; in a container, pass /dev/net/tun into it"
 	case errors.Is(err, fs.ErrPermission):
@@ -103,6 +108,13 @@ func tapFinding(err error) Finding {
 		f.Mend = "look at the end of dmesg"
 	}
 	return f
+}
+
+// noNamespace is the finding of what is only tried inside a network namespace.
+func noNamespace(name string) Finding {
+	return Finding{Name: name, Level: Unknown, Against: []Ability{RunLab},
+		What:  "not tried: there is no network namespace",
+		Means: "it is not known whether this works", Mend: "mend network namespace first"}
 }
 
 // linkReading is what came of a lab network that was brought up and taken down.
@@ -116,6 +128,9 @@ func links(ctx context.Context, _ Options) []Finding {
 	// The id ends in the pid of its owner, as lab.Reap expects, in case this process is killed now.
 	id := fmt.Sprintf("doctorx%d", os.Getpid())
 	var r linkReading
+	if err := inNamespace(func() error { return nil }); err != nil {
+		return []Finding{noNamespace("shaped links")}
+	}
 	net, err := netlab.Up(ctx, netlab.Spec{ID: id, Rate: vm.Gbit})
 	if err != nil {
 		r.up = err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"walm/hypervisor/qmp"
 	"walm/lab/debian"
 )
 
@@ -115,16 +116,21 @@ func notFetched(name string, against ...Ability) Finding {
 // qemus asks every QEMU what it can do.
 func qemus(ctx context.Context, o Options) []Finding {
 	var all []Finding
+	told := map[qmp.Version]bool{}
 	for _, p := range programs(o.Cache) {
 		a, err := ask(ctx, p)
 		if err != nil {
-			all = append(all, Finding{Name: "QEMU", Level: Note, What: fmt.Sprintf("%s does not start: %v", p.Binary, err),
-				Means: "no VM runs or arrives in this QEMU", Mend: "run " + p.Binary + " -machine none by hand"})
+			all = append(all, Finding{Name: "QEMU", Level: Unknown,
+				What:  fmt.Sprintf("%s could not be asked: %v", p.Binary, err),
+				Means: "it is not known whether a VM can run or arrive in it", Mend: "run " + p.Binary + " -machine none by hand"})
 			continue
 		}
 		p.Version = a.version.String()
 		all = append(all, programFinding(p, a))
-		all = append(all, hazards(a.version)...)
+		if !told[a.version] {
+			told[a.version] = true
+			all = append(all, hazards(a.version)...)
+		}
 	}
 	if len(all) == 0 {
 		all = append(all, Finding{Name: "QEMU", Level: Note, What: "none in PATH and none in the cache",

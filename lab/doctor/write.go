@@ -33,7 +33,7 @@ func Text(w io.Writer, findings []Finding) error {
 		answer := "yes"
 		switch {
 		case !v.Yes:
-			answer = "no, because " + strings.Join(v.Because, "; ")
+			answer = "no, because of: " + strings.Join(v.Because, ", ")
 		case len(v.Unknown) > 0:
 			answer = "yes, as far as could be tried; not tried: " + strings.Join(v.Unknown, ", ")
 		}
