@@ -20,8 +20,8 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Find out by trying what walm can do on this machine",
 		Long: `doctor boots a guest under TCG and under KVM, makes a network, reads a process' memory, asks every QEMU what it
-can do, and says of each finding what it means and how to mend it. It takes about half a minute and leaves nothing behind.
-It downloads nothing unless asked to with --fetch.
+can do, and says of each finding what it means and how to mend it. It takes about half a minute, leaves nothing behind,
+and downloads nothing unless asked to with --fetch.
 
 The exit code is 0 if walm can watch, migrate and run its lab here, 1 if a problem stands against one of them, and 130
 if it was interrupted.`,

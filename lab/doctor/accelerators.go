@@ -93,11 +93,11 @@ func kvmFinding(p program, device error, tries []attempt) Finding {
 	f := Finding{Name: "boot with KVM", Level: Note}
 	switch {
 	case errors.Is(device, os.ErrPermission):
-		f.What, f.Means = device.Error(), "this user's guests run under TCG, some ten times slower"
+		f.What, f.Means = device.Error(), "this user's guests run under TCG, many times slower"
 		f.Mend = "join the group of /dev/kvm, or run walm as root"
 		return f
 	case device != nil:
-		f.What, f.Means = device.Error(), "guests run under TCG, some ten times slower; walm's lab does anyway"
+		f.What, f.Means = device.Error(), "guests run under TCG, many times slower; walm's lab does anyway"
 		f.Mend = "switch virtualisation on in the firmware, or nested virtualisation in this machine's host; " +
 			"modprobe kvm_intel or kvm_amd"
 		return f
@@ -114,7 +114,7 @@ func kvmFinding(p program, device error, tries []attempt) Finding {
 		return f
 	}
 	f.What = "/dev/kvm opens, but no guest runs: " + f.What
-	f.Means = "KVM is of no use here: guests run under TCG, some ten times slower; walm's lab does anyway"
+	f.Means = "KVM is of no use here: guests run under TCG, many times slower; walm's lab does anyway"
 	f.Mend = "start QEMU with -accel tcg; for KVM, take a machine whose processor shows svm or vmx in /proc/cpuinfo"
 	return f
 }

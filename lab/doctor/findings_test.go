@@ -70,7 +70,7 @@ func TestFindings(t *testing.T) {
 
 		"userfaultfd both ways": {userfaultsFinding(faultReading{sysctl: "1"}), OK, nil, "userfaultfd=1"},
 		"by call":               {userfaultsFinding(faultReading{device: fs.ErrNotExist}), OK, nil, "by the system call"},
-		"by device":             {userfaultsFinding(faultReading{call: denied}), Note, nil, "8.1"},
+		"by device":             {userfaultsFinding(faultReading{call: denied}), Note, nil, "7.2 does not"},
 		"no userfaultfd": {userfaultsFinding(faultReading{call: unix.ENOSYS, device: fs.ErrNotExist}),
 			Note, nil, "CONFIG_USERFAULTFD"},
 		"userfaultfd denied": {userfaultsFinding(faultReading{denied, nil, denied, "0"}), Note, nil, "user space alone"},

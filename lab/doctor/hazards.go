@@ -68,7 +68,7 @@ var known = []hazard{
 		mend:  "use page-sampling"},
 	{until: qmp.Version{Major: 9},
 		what:  "says completed before it has the totals",
-		means: "time and downtime read at once are 0 in about one of seven moves; walm asks again until they are there",
+		means: "time and downtime read at once can be 0 (in 2 of 15 moves); walm asks again until they are there",
 		mend:  "other tools: ask until total-time is above 0, or QEMU 9.0"},
 	{until: qmp.Version{Major: 10},
 		what:  "migrate_cancel during post-copy destroys the VM",

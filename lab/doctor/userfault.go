@@ -79,7 +79,7 @@ func userfaultsFinding(r faultReading) Finding {
 	case r.device == nil:
 		f.Level = Note
 		f.What = fmt.Sprintf("by /dev/userfaultfd only: %v", r.call)
-		f.Means = "this user's QEMUs take post-copy from 8.1 on, which is the first to open the device"
+		f.Means = "of this user's QEMUs, only those that open the device can take a post-copy: 10.0 does, 7.2 does not"
 		f.Mend = "sysctl vm.unprivileged_userfaultfd=1, or run QEMU as root"
 	case errors.Is(r.call, unix.ENOSYS):
 		f.Level, f.What = Note, "this kernel has none"
