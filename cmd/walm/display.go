@@ -26,8 +26,7 @@ type display struct {
 }
 
 func (d *display) flags(fs *pflag.FlagSet) {
-	parsed(fs, &d.output, "output", "FORMAT", "text", "text or json, on standard output", oneOf("text", "json"))
-	fs.Lookup("output").Shorthand = "o"
+	parsed(fs, &d.output, "output,o", "FORMAT", "text", "text or json, on standard output", oneOf("text", "json"))
 	parsed(fs, &d.progress, "progress", "FORM", "auto", "bar, plain, json or none, on standard error", oneOf("auto", "bar", "plain", "json", "none"))
 }
 

@@ -30,6 +30,7 @@ func (v *value[T]) Set(s string) error {
 	return err
 }
 
+// parsed adds a flag; its name may have a letter behind a comma.
 func parsed[T any](fs *pflag.FlagSet, to *T, name, kind, initial, usage string, parse func(string) (T, error)) {
 	v := &value[T]{to: to, parse: parse, kind: kind}
 	if initial != "" {
@@ -37,7 +38,8 @@ func parsed[T any](fs *pflag.FlagSet, to *T, name, kind, initial, usage string, 
 			panic(err) // a default that does not parse is a mistake in this program
 		}
 	}
-	fs.Var(v, name, usage)
+	long, short, _ := strings.Cut(name, ",")
+	fs.VarP(v, long, short, usage)
 }
 
 // positive reads a duration above zero, such as 500ms.
