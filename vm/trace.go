@@ -51,7 +51,11 @@ func along(a, b Point, t time.Duration) Bytes {
 		return b.Dirty
 	}
 	slope := float64(b.Dirty-a.Dirty) / float64(b.Window-a.Window)
-	return max(a.Dirty, a.Dirty+Bytes(math.Round(slope*float64(t-a.Window))))
+	more := slope * float64(t-a.Window)
+	if more >= float64(math.MaxInt64-a.Dirty) { // a window of years, as a link that hardly moves makes them
+		return math.MaxInt64
+	}
+	return max(a.Dirty, a.Dirty+Bytes(math.Round(more)))
 }
 
 // Trace is what was seen of a VM in one look.

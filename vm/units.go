@@ -59,11 +59,11 @@ func (b Bytes) Over(r Rate) time.Duration {
 	if b <= 0 {
 		return 0
 	}
-	s := float64(b) / float64(r)
-	if r <= 0 || s > math.MaxInt64/1e9 {
+	ns := float64(b) / float64(r) * 1e9
+	if !(r > 0) || ns >= math.MaxInt64 { // not: r <= 0, which NaN is not either
 		return math.MaxInt64
 	}
-	return time.Duration(s * 1e9)
+	return time.Duration(ns)
 }
 
 // In is how much passes at r in d.
@@ -98,8 +98,12 @@ func ParseBytes(s string) (Bytes, error) {
 	return Bytes(x), err
 }
 
-// ParseRate reads "1Gbit/s", "100Mbit", "10Gbps", "118MB/s" or "32MiB/s". A number without a unit is refused.
+// ParseRate reads "1Gbit/s", "100Mbit", "10Gbps", "118MB/s" or "32MiB/s". A number without a unit is refused, and so
+// are "Mb/s" and "MBps", which half of all people read as eight times the other half does.
 func ParseRate(s string) (Rate, error) {
+	if t := strings.TrimSpace(s); strings.HasSuffix(t, "b/s") || strings.HasSuffix(t, "Bps") || strings.HasSuffix(t, "BPS") {
+		return 0, fmt.Errorf("%q can mean bits or bytes: write for example 1Gbit/s or 100MiB/s", s)
+	}
 	units := map[string]float64{
 		"b/s": 1, "kb/s": 1e3, "mb/s": 1e6, "gb/s": 1e9, "kib/s": 1 << 10, "mib/s": 1 << 20, "gib/s": 1 << 30,
 	}
