@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"walm/predict"
 	"walm/vm"
 )
 
@@ -29,21 +30,23 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	if rate <= 0 {
 		rate = h.Link
 	}
-	rest := last.Remaining.Over(rate)
+	rest := last.Remaining.Over(rate) // Never where nothing moves: add nothing to it
+	fits := rest <= pol.MaxDowntime-margin
+	stoppable := fits || pol.MaxDowntime == 0 && rest < predict.Never
 	elapsed := now.Sub(h.Started)
 	postcopy := (p.Method.Postcopies() || p.Params.Postcopy) && !pol.NoPostcopy && pol.Profile != Safe
 	limit := p.Params.DowntimeLimit
 
-	if pol.Deadline > 0 && elapsed+rest > pol.Deadline {
+	if pol.Deadline > 0 && rest > pol.Deadline-elapsed {
 		late := fmt.Sprintf("%s have gone and the rest needs %s at %v, the deadline is %s",
 			short(elapsed), short(rest), rate, short(pol.Deadline))
 		switch {
-		case pol.MaxDowntime == 0 || rest+margin <= pol.MaxDowntime:
+		case stoppable:
 			return Adjustment{Move: StopAndFinish, Reason: late}
 		case postcopy:
 			return Adjustment{Move: SwitchNow, Reason: late}
 		case elapsed > pol.Deadline:
-			return Adjustment{Move: GiveUp, Reason: late + ", and it does not fit into the allowed downtime"}
+			return Adjustment{Move: GiveUp, Reason: late + ", and it cannot be stopped for that long"}
 		}
 	}
 	stalled, best := stalls(h.Passes)
@@ -53,14 +56,14 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	reason := fmt.Sprintf("no pass of the last %d got %.0f %% below %v: the VM dirties memory as fast as it is sent (%v)",
 		stall, 100*improvement, best, rate)
 	switch {
-	case rest+margin <= pol.MaxDowntime && pol.MaxDowntime > limit:
-		return Adjustment{Move: RaiseLimit, Limit: pol.MaxDowntime,
+	case fits && pol.MaxDowntime-margin > limit:
+		return Adjustment{Move: RaiseLimit, Limit: pol.MaxDowntime - margin,
 			Reason: fmt.Sprintf("%s; the rest fits into the allowed downtime of %s", reason, short(pol.MaxDowntime))}
 	case p.Forced:
 		return Adjustment{Move: GoOn, Reason: reason + "; the method was asked for"}
 	case postcopy:
 		return Adjustment{Move: SwitchNow, Reason: reason}
-	case pol.MaxDowntime == 0:
+	case stoppable && pol.MaxDowntime == 0:
 		return Adjustment{Move: StopAndFinish,
 			Reason: fmt.Sprintf("%s; stopping it for %s ends it, and no limit stands against that", reason, short(rest))}
 	}

@@ -113,7 +113,10 @@ func why(o, best Option, f, bf predict.Forecast, p Policy) string {
 	default:
 		what = fmt.Sprintf("it takes %s, against %s", short(f.TMT.Mid), short(bf.TMT.Mid))
 	}
-	if o.Cost < best.Cost {
+	switch {
+	case math.IsInf(best.Cost, 1) && o.Cost < best.Cost:
+		return "it ends, but another method was asked for"
+	case o.Cost < best.Cost:
 		return fmt.Sprintf("cheaper by %.3g s, but another method was asked for", best.Cost-o.Cost)
 	}
 	return fmt.Sprintf("costs %.3g s more: %s", o.Cost-best.Cost, what)

@@ -82,7 +82,7 @@ func (p Policy) Check() error {
 	switch {
 	case p.MaxDowntime < 0 || p.Deadline < 0:
 		return fmt.Errorf("a limit cannot be negative")
-	case p.MaxSlowdown < 0 || p.MaxSlowdown > 1:
+	case !(p.MaxSlowdown >= 0 && p.MaxSlowdown <= 1): // NaN neither
 		return fmt.Errorf("the limit on slowdown is a share between 0 and 1, not %g", p.MaxSlowdown)
 	case p.MaxDowntime > vm.MaxDowntimeLimit:
 		return fmt.Errorf("a downtime of %s is more than QEMU can be told (%s)", p.MaxDowntime, vm.MaxDowntimeLimit)
