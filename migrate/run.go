@@ -47,7 +47,9 @@ type Update struct {
 	Event  Event
 	State  State
 	Reason string
-	Acts   []vm.Act // what is done now
+	// Refused says why an interrupt was not obeyed; empty if none came or it was.
+	Refused string
+	Acts    []vm.Act // what is done now
 }
 
 // Result is how a run went.
@@ -132,7 +134,8 @@ func (r *run) step(ev Event) {
 		r.append(Entry{At: n.At, Kind: "state", State: n.State, Text: n.Text})
 	}
 	if r.watch.Update != nil {
-		r.watch.Update(Update{At: now, Event: ev, State: r.m.State(), Reason: r.m.Reason(), Acts: acts})
+		r.watch.Update(Update{At: now, Event: ev, State: r.m.State(), Reason: r.m.Reason(),
+			Refused: r.m.Refused(), Acts: acts})
 	}
 	for _, a := range acts {
 		if a.Kind == Look {

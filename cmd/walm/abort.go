@@ -14,6 +14,7 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/journal"
+	"walm/vm"
 )
 
 func newAbort() *cobra.Command {
@@ -22,9 +23,11 @@ func newAbort() *cobra.Command {
 		Use:   "abort VM",
 		Short: "Cancel a VM's migration; it runs on at the source",
 		Long: `abort cancels the migration of a VM, whether a walm runs it or something else does. A migration in post-copy cannot be
-cancelled: the VM runs at the destination already and part of its memory is still at the source.`,
+cancelled: the VM runs at the destination already and part of its memory is still at the source.
+
+The exit code is 0 once the VM is known to run on at the source, and 1 if there was nothing to cancel or it was too late.`,
 		Example: "  walm abort qmp+unix:///run/a.qmp",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			said, err := abort(cmd.Context(), args[0], dir)
 			if err == nil {
@@ -41,7 +44,7 @@ cancelled: the VM runs at the destination already and part of its memory is stil
 const abortPatience = time.Minute
 
 func abort(ctx context.Context, uri, dir string) (string, error) {
-	path, err := qemu.ParseURI(uri)
+	path, err := socketOf(uri)
 	if err != nil {
 		return "", err
 	}
@@ -89,7 +92,8 @@ func interrupt(ctx context.Context, dir, path string, pid int) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", fail(exitBusy, "walm (process %d) was told to give up and has not: it says why on its own terminal", pid)
+			return "", fail(exitBusy, "walm (process %d) was told to give up and has not in %s: it says why on its own terminal",
+				pid, abortPatience)
 		case <-tick.C:
 		}
 	}
@@ -102,12 +106,14 @@ func ended(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	defer v.Close()
-	run, err := v.RunState(ctx)
-	if err != nil {
+	switch run, err := v.RunState(ctx); {
+	case err != nil:
 		return "", err
+	case run == vm.RunStateRunning:
+		return "cancelled: the VM runs on", nil
+	case run == vm.RunStatePostmigrate:
+		return "", fail(exitFailed, "too late to cancel: the VM has moved, and runs at the destination")
+	default:
+		return "", fail(exitUnknown, "the migration has ended, and at the source the VM is %s: look at both ends", run)
 	}
-	if run != "running" {
-		return "", fail(exitFailed, "the migration had gone too far: at the source the VM is %s", run)
-	}
-	return "cancelled: the VM runs on", nil
 }

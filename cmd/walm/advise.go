@@ -28,10 +28,9 @@ one walm would choose and why. Nothing is moved or changed.
 Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says so.`,
 		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d.begin(cmd)
-			return advise(cmd.Context(), &d, args[0], policy, link)
+			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link) })
 		},
 	}
 	policyFlags(cmd.Flags(), &policy)
@@ -47,7 +46,7 @@ func advise(ctx context.Context, d *display, uri string, policy decide.Policy, l
 	if err := policy.Check(); err != nil {
 		return err
 	}
-	path, err := qemu.ParseURI(uri)
+	path, err := socketOf(uri)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"walm/lab/guest"
 	"walm/move"
 	"walm/predict"
-	"walm/vm"
 )
 
 // defaultWorkload is written faster than a link of 1 Gbit/s would like, and not faster than it carries.
@@ -26,7 +25,7 @@ func labFlags(fs *pflag.FlagSet, s *lab.Spec) {
 	parsed(fs, &s.Workload, "workload", "WORKLOAD", defaultWorkload,
 		"idle, cpu:load=P, cyclic|random:wset=SIZE,rate=PAGES,fill=SIZE, read:wset=SIZE,rate=PAGES or static:wset=SIZE",
 		guest.ParseWorkload)
-	parsed(fs, &s.Memory, "memory", "SIZE", "", "memory of the guest (default: 512MiB, or what the workload needs)", vm.ParseBytes)
+	parsed(fs, &s.Memory, "memory", "SIZE", "", "memory of the guest (default: 512MiB, or what the workload needs)", size)
 	parsed(fs, &s.Link, "link", "RATE", "1Gbit/s", "speed of each host's link", rate)
 	parsed(fs, &s.QEMU, "qemu", "VERSION", "10.0", "QEMU of both hosts: 7.2 or 10.0", suite)
 }
@@ -59,10 +58,9 @@ a folder of its own; nothing is installed.`,
   walm demo --workload random:wset=256MiB,rate=40000 --profile gentle
   walm demo --method post-copy --link 100Mbit/s
   walm demo --keep`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.begin(cmd)
-			return d.run(cmd.Context())
+			return d.during(cmd, d.run)
 		},
 	}
 	fs := cmd.Flags()
@@ -83,6 +81,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.html == "" {
 		d.html = fmt.Sprintf("%s/walm-demo-%s.html", os.TempDir(), time.Now().Format("20060102-150405"))
 	}
+	if err := writable(d.html); err != nil {
+		return err
+	}
 	l, err := lab.Up(ctx, d.spec, d.step)
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 func (d *demo) end(l *lab.Lab) error {
-	d.bar.Done()
+	d.done()
 	if !d.spec.Keep {
 		return l.Down()
 	}

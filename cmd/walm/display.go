@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +25,7 @@ type display struct {
 	progress string
 	html     string
 	out, err io.Writer
+	mu       sync.Mutex // held while bar is used: by who works, and by the clock
 	bar      *progress.Display
 }
 
@@ -37,7 +41,7 @@ func oneOf(names ...string) func(string) (string, error) {
 				return s, nil
 			}
 		}
-		return "", fmt.Errorf("%q is none of %v", s, names)
+		return "", fmt.Errorf("%q is none of %s", s, strings.Join(names, ", "))
 	}
 }
 
@@ -47,7 +51,49 @@ func (d *display) begin(cmd *cobra.Command) {
 	d.bar = progress.New(d.err, progress.Mode(d.progress))
 }
 
-func (d *display) step(what string) { d.bar.Step(time.Now(), what) }
+// during does a command's work with its progress shown, and leaves the terminal tidy however it ends.
+func (d *display) during(cmd *cobra.Command, work func(context.Context) error) error {
+	d.begin(cmd)
+	ticking := time.NewTicker(time.Second)
+	over := make(chan struct{})
+	var clock sync.WaitGroup
+	clock.Go(func() {
+		for {
+			select {
+			case now := <-ticking.C:
+				d.locked(func() { d.bar.Tick(now) })
+			case <-over:
+				return
+			}
+		}
+	})
+	err := work(cmd.Context())
+	ticking.Stop()
+	close(over)
+	clock.Wait()
+	if err != nil {
+		d.bar.Abort()
+		return err
+	}
+	d.done()
+	return nil
+}
+
+func (d *display) locked(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+func (d *display) step(what string) { d.locked(func() { d.bar.Step(time.Now(), what) }) }
+
+// done ends the step under way, before anything else is printed.
+func (d *display) done() {
+	d.locked(func() {
+		d.bar.Tick(time.Now())
+		d.bar.Done()
+	})
+}
 
 // style is colour on a terminal that wants it.
 func (d *display) style() report.Style {
@@ -63,14 +109,20 @@ func (d *display) watch(rec *move.Record) func(migrate.Update) {
 		if seen, ok := u.Event.(migrate.Seen); ok && seen.Progress != nil {
 			last = *seen.Progress
 		}
-		d.bar.Update(u.At, progress.Status{Phase: string(u.State), Method: rec.Plan.Method, Progress: last,
-			Forecast: rec.Plan.Forecast.TMT, Started: began})
+		note := u.Reason
+		if u.Refused != "" {
+			note = "not cancelled: " + u.Refused
+		}
+		d.locked(func() {
+			d.bar.Update(u.At, progress.Status{Phase: string(u.State), Method: rec.Plan.Method, Progress: last,
+				Forecast: rec.Plan.Forecast.TMT, Started: began, Note: note})
+		})
 	}
 }
 
 // advice prints what was seen, forecast and chosen.
 func (d *display) advice(rec move.Record) error {
-	d.bar.Done()
+	d.done()
 	if d.output == "json" {
 		return report.AdviceJSON(d.out, rec)
 	}
@@ -78,7 +130,7 @@ func (d *display) advice(rec move.Record) error {
 }
 
 func (d *display) forecasts(rec move.Record) error {
-	d.bar.Done()
+	d.done()
 	if d.output == "json" {
 		return nil
 	}
@@ -93,7 +145,7 @@ func (d *display) forecasts(rec move.Record) error {
 
 // outcome prints what a move did cost, and writes the page if one is wanted.
 func (d *display) outcome(rec move.Record) error {
-	d.bar.Done()
+	d.done()
 	var err error
 	if d.output == "json" {
 		err = report.JSON(d.out, rec)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"walm/decide"
 	"walm/measure"
@@ -25,7 +26,7 @@ const (
 const exitHelp = `Exit codes:
     0  done
     1  failed; the VM runs on where it was
-    2  wrong usage, or a VM or file that cannot be reached
+    2  wrong usage, or something that is needed cannot be had: a VM, a file, root, the network
     3  refused before anything moved: a limit that no method can meet, or a finding that stands against it
     4  the VM's state needs a human: unknown, paused in post-copy, or lost
     5  another walm is moving this VM
@@ -45,13 +46,21 @@ func fail(code int, format string, args ...any) error {
 	return coded{code, fmt.Errorf(format, args...)}
 }
 
+// interrupted is err, if it has no exit code of its own, as what Ctrl-C made of work that had not begun to move a VM.
+func interrupted(err error) error {
+	if c := (coded{}); err == nil || errors.As(err, &c) {
+		return err
+	}
+	return fail(exitInterrupted, "interrupted: %w", err)
+}
+
 // exitCode prints err for people and gives its exit code. An outcome that was printed already has an empty message.
 func exitCode(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	if s := err.Error(); s != "" {
-		fmt.Fprintf(stderr, "walm: %s\n", s)
+	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
+		fmt.Fprintf(stderr, "walm: %s\n", strings.TrimSuffix(line, "\n"))
 	}
 	var c coded
 	switch {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -66,12 +69,41 @@ func percent(s string) (float64, error) {
 	return x / 100, nil
 }
 
+// slowest is the least bandwidth that is taken for meant. QEMU is told whole bytes per second, and 0 is no cap at all.
+const slowest vm.Rate = 1000
+
 func rate(s string) (vm.Rate, error) {
 	r, err := vm.ParseRate(s)
-	if err == nil && r <= 0 {
-		return 0, fmt.Errorf("%q is no bandwidth", s)
+	if err == nil && r < slowest {
+		return 0, fmt.Errorf("%q is less than %v", s, slowest)
 	}
 	return r, err
+}
+
+// size reads an amount of memory above zero.
+func size(s string) (vm.Bytes, error) {
+	b, err := vm.ParseBytes(s)
+	if err == nil && b <= 0 {
+		return 0, fmt.Errorf("%q is not above zero", s)
+	}
+	return b, err
+}
+
+// writable makes sure before anything begins that a file can be written, and leaves it as it was. No name is no file.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, missing := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("--html: %w", err)
+	}
+	err = f.Close()
+	if errors.Is(missing, fs.ErrNotExist) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // method reads --method; auto is the empty method.
@@ -107,6 +139,7 @@ func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool) {
 	fs.BoolVar(noPreempt, "no-preempt", false, "post-copy without a channel of its own for faulted pages")
 }
 
+// count reads a whole number from 1 to 255, which is as many as QEMU takes of anything that is counted.
 func count(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > 255 {

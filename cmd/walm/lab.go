@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -13,12 +14,12 @@ import (
 )
 
 func newLab() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "lab",
 		Short: "Hosts, links and a guest on this machine, to play with",
 		Long: `A lab is two hosts and a client on this machine, each in a network namespace of its own, joined by a shaped link, and a
 Linux guest on the first host. It needs root. What a killed walm has left of a lab is cleared by the next one.`,
-	}
+	})
 	cmd.AddCommand(newLabUp(), newLabDown(), newLabStatus())
 	return cmd
 }
@@ -30,16 +31,17 @@ func newLabUp() *cobra.Command {
 		Use:     "up",
 		Short:   "Bring a lab up and leave it up",
 		Example: "  walm lab up --workload random:wset=128MiB,rate=10000 --link 1Gbit/s",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d.begin(cmd)
-			l, err := lab.Up(cmd.Context(), spec, d.step)
-			if err != nil {
-				return err
-			}
-			d.bar.Done()
-			l.Leave()
-			return status(cmd, []lab.State{l.State()})
+			return d.during(cmd, func(ctx context.Context) error {
+				l, err := lab.Up(ctx, spec, d.step)
+				if err != nil {
+					return err
+				}
+				d.done()
+				l.Leave()
+				return status(cmd, []lab.State{l.State()})
+			})
 		},
 	}
 	labFlags(cmd.Flags(), &spec)
@@ -82,7 +84,7 @@ func newLabStatus() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "List the labs on this machine",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			states, err := lab.List()
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,10 +49,9 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 --dry-run
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 \
       --profile gentle --max-downtime 500ms --no-post-copy -o json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m.begin(cmd)
-			return m.run(cmd.Context(), args[0])
+			return m.during(cmd, func(ctx context.Context) error { return m.run(ctx, args[0]) })
 		},
 	}
 	fs := cmd.Flags()
@@ -73,19 +73,19 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 }
 
 func (m *migration) run(ctx context.Context, source string) error {
-	if err := m.policy.Check(); err != nil {
+	if err := errors.Join(m.policy.Check(), listenAddress(m.listen), writable(m.html)); err != nil {
 		return err
 	}
-	if err := listenAddress(m.listen); err != nil {
-		return err
-	}
-	from, err := qemu.ParseURI(source)
+	from, err := socketOf(source)
 	if err != nil {
 		return err
 	}
-	to, err := qemu.ParseURI(m.to)
+	to, err := socketOf(m.to)
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)
+	}
+	if from == to {
+		return fmt.Errorf("--to: %s is the VM itself; name the QEMU that was started with -incoming defer", m.to)
 	}
 	dir, err := stateDir(m.stateDir)
 	if err != nil {
@@ -120,7 +120,10 @@ func (m *migration) run(ctx context.Context, source string) error {
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
-	_, err = m.move(ctx, r)
+	rec, err := m.move(ctx, r)
+	for _, line := range whereabouts(rec.Outcome, src, dst, m.listen) {
+		fmt.Fprintf(m.err, "walm: %s\n", line)
+	}
 	return err
 }
 
@@ -139,13 +142,15 @@ func (m *migration) move(ctx context.Context, r move.Request) (move.Record, erro
 	}
 	r.Watch = m.watch(&rec)
 	rec, err = move.Carry(ctx, r, rec)
-	if err != nil {
-		return rec, coded{exitUnknown, err}
+	if rec.Outcome.Result == "" {
+		return rec, err // nothing was begun
 	}
-	if err := m.outcome(rec); err != nil {
-		return rec, err
+	// From here on what counts is where the VM is: no failure to write or to measure may hide that.
+	err = errors.Join(outcome(rec), err, m.outcome(rec))
+	if c := (coded{}); err != nil && !errors.As(err, &c) {
+		return rec, coded{exitUsage, fmt.Errorf("the VM has moved; but %w", err)}
 	}
-	return rec, outcome(rec)
+	return rec, err
 }
 
 func (m *migration) check(ctx context.Context, pair *qemu.Pair) error {
@@ -183,7 +188,10 @@ func listenAddress(s string) error {
 	if err != nil || host == "" {
 		return fmt.Errorf("--listen %q is not HOST:PORT, an address of the destination's host", s)
 	}
-	if n, err := net.LookupPort("tcp", port); err != nil || n < 1 {
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		return fmt.Errorf("--listen %q: the source connects to this address too, so name one of the destination's host", s)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n < 1 {
 		return fmt.Errorf("--listen %q has no port from 1 to 65535", s)
 	}
 	return nil

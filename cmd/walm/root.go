@@ -28,6 +28,17 @@ that suits, moves the machine, adapts on the way, and shows predicted beside mea
 		Version:       version,
 	}
 	root.SetVersionTemplate("walm {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newMigrate(), newAdvise(), newWatch(), newAbort(), newDemo(), newLab(), newDoctor(), newVersion(), newMan())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			group(c)
+		case "help":
+			c.Args = topic
+		}
+	}
 	return root
 }

@@ -5,19 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"walm/hypervisor/qemu"
 	"walm/observe"
 )
 
+// asked bounds what a healthy QEMU answers at once.
+const asked = 10 * time.Second
+
 // eye is what looks at a VM: the host's own view of its memory where walm may read it, else QEMU's page sampling,
 // which is slower and sees less.
 func eye(ctx context.Context, v *qemu.VM, step func(string)) (observe.Source, error) {
-	layout, err := v.Layout(ctx)
+	asking, cancel := context.WithTimeout(ctx, asked)
+	defer cancel()
+	layout, err := v.Layout(asking)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ask %s where its memory is: %w", v.Path, err)
 	}
 	host, err := observe.NewHost(layout)
 	if err == nil {
@@ -33,10 +40,26 @@ func eye(ctx context.Context, v *qemu.VM, step func(string)) (observe.Source, er
 	return nil, err
 }
 
-// journalName names a VM's journal after its socket.
-func journalName(socket string) string {
-	if real, err := filepath.EvalSymlinks(socket); err == nil {
-		socket = real
+// socketOf gives the path of a VM's QMP socket, without links, once it is known that there is a socket: for a name that
+// was mistyped, nothing shall be left on disk.
+func socketOf(uri string) (string, error) {
+	path, err := qemu.ParseURI(uri)
+	if err != nil {
+		return "", err
 	}
-	return strings.ReplaceAll(strings.Trim(socket, "/"), "/", "-")
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("no VM at %s: no such socket; start QEMU with -qmp unix:%[1]s,server=on,wait=off", path)
+	case err != nil:
+		return "", fmt.Errorf("no VM at %s: %w", path, err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return "", fmt.Errorf("no VM at %s: it is no socket; give the one of QEMU's -qmp option", path)
+	}
+	return path, nil
 }
+
+// journalName names a VM's journal after its socket, a different name for every path.
+func journalName(socket string) string { return strings.Trim(socket, "/") }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -32,10 +33,9 @@ present and zero. It changes nothing and asks QEMU nothing but where the memory 
 1 % of a core. On a terminal the view is redrawn until Ctrl-C; elsewhere, and with -o json, each look is printed.`,
 		Example: `  walm watch qmp+unix:///run/a.qmp
   walm watch qmp+unix:///run/a.qmp --count 1 -o json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w.begin(cmd)
-			return w.run(cmd.Context(), args[0])
+			return w.during(cmd, func(ctx context.Context) error { return w.run(ctx, args[0]) })
 		},
 	}
 	parsed(cmd.Flags(), &w.every, "every", "TIME", "", "from one look to the next (default: what costs 1 % of a core)", positive)
@@ -45,15 +45,15 @@ present and zero. It changes nothing and asks QEMU nothing but where the memory 
 }
 
 func looks(s string) (int, error) {
-	var n int
-	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || n < 1 {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
 		return 0, fmt.Errorf("%q is not a whole number from 1", s)
 	}
 	return n, nil
 }
 
 func (w *watching) run(ctx context.Context, uri string) error {
-	path, err := qemu.ParseURI(uri)
+	path, err := socketOf(uri)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	var shown error
 	seen := 0
 	err = tracker.Run(watching, func(vm.Trace) {
-		w.bar.Done()
+		w.done()
 		seen++
 		if shown = w.show(vmName(v), tracker.History()); shown != nil || seen == w.count {
 			enough()
