@@ -34,7 +34,8 @@ type Forecast struct {
 // Host holds the constants of a pair of hosts that no look at the VM can tell. They are fitted from outcomes.
 type Host struct {
 	Setup        time.Duration // command accepted → first page sent
-	Switchover   time.Duration // downtime beyond remaining ÷ bandwidth: device state, stop, start
+	Switchover   time.Duration // downtime beyond remaining ÷ bandwidth: last sync, device state, stop, start
+	Handover     time.Duration // downtime of a switch to post-copy: discarded pages named, device state, stop, start
 	Finish       time.Duration // last byte sent → source has nothing of the VM
 	FaultService time.Duration // a remote page fault, link unloaded
 	DiskRate     vm.Rate       // offline: writing and reading the state file

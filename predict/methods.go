@@ -39,8 +39,10 @@ func (w *world) offline(p vm.Params) cost {
 // reading of the bandwidth. A VM stopped by hand instead would be left standing if walm died.
 func (w *world) stopAndCopy() cost {
 	before := settle.Seconds()
-	sent := math.Min(w.bandwidth*before, wire(w.ram-w.zero, w.zero))
-	rest := wire(w.ram-w.zero, w.zero) - sent + w.dirty(settle)/float64(vm.Page)*pageOnWire
+	all := wire(w.ram-w.zero, w.zero)
+	sent := math.Min(w.bandwidth*before, all)
+	again := w.dirty(settle) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied
+	rest := all - sent + again
 	dt := rest/w.bandwidth + w.host.Switchover.Seconds()
 	return cost{tmt: seconds(w.host.Setup.Seconds() + before + dt + w.host.Finish.Seconds()),
 		dt: seconds(dt), loss: seconds(dt), bytes: sent + rest, passes: 1}
@@ -89,7 +91,7 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 		background = math.Min(background, float64(p.PostcopyBandwidth))
 	}
 	t := rest / background
-	dt := w.host.Switchover.Seconds()
+	dt := w.host.Handover.Seconds()
 	lost, worst := w.faults(s.pending, t, p)
 	return cost{
 		tmt:      seconds(w.host.Setup.Seconds() + s.at + dt + t + w.host.Finish.Seconds()),

@@ -22,10 +22,11 @@ const passJitter = 0.03
 func DefaultHost() Host {
 	return Host{
 		Setup:        20 * time.Millisecond,
-		Switchover:   25 * time.Millisecond,
+		Switchover:   40 * time.Millisecond,
+		Handover:     25 * time.Millisecond,
 		Finish:       20 * time.Millisecond,
 		FaultService: time.Millisecond,
-		DiskRate:     500e6,
+		DiskRate:     400e6,
 		Source:       "default",
 	}
 }

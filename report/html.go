@@ -134,8 +134,8 @@ func doing(t vm.Trace) []fact {
 }
 
 func hostText(h predict.Host) string {
-	return fmt.Sprintf("setup %s, switchover %s, finish %s, remote page fault %s, disk %s (%s)", Duration(h.Setup),
-		Duration(h.Switchover), Duration(h.Finish), Duration(h.FaultService), h.DiskRate, h.Source)
+	return fmt.Sprintf("setup %s, switchover %s, handover %s, finish %s, remote page fault %s, disk %s (%s)", Duration(h.Setup),
+		Duration(h.Switchover), Duration(h.Handover), Duration(h.Finish), Duration(h.FaultService), h.DiskRate, h.Source)
 }
 
 func newHTMLEvent(rec move.Record, e vm.Event) htmlEvent {

@@ -38,7 +38,7 @@ func newDocument(schema string, rec move.Record) document {
 	d := document{Schema: schema, Version: schemaVersion, Simulated: rec.Simulated, ID: rec.ID, VM: rec.VM,
 		Source: rec.Source, Target: rec.Target, Started: moment(rec.Started), Trace: newTrace(rec.Trace),
 		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT)},
-		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Finish),
+		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
 			used(rec.Policy.MaxDowntime.Seconds()),

@@ -78,6 +78,7 @@ type linkDoc struct {
 type hostDoc struct {
 	Setup        *float64 `json:"setup_seconds"`
 	Switchover   *float64 `json:"switchover_seconds"`
+	Handover     *float64 `json:"handover_seconds"`
 	Finish       *float64 `json:"finish_seconds"`
 	FaultService *float64 `json:"fault_service_seconds"`
 	DiskRate     *float64 `json:"disk_bytes_per_second"`

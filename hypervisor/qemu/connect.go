@@ -44,12 +44,16 @@ func (p *Pair) connect(ctx context.Context, addr string) (out, in net.Conn, err 
 		<-accepted
 		return nil, nil, fmt.Errorf("reach the destination from the source's host: %w", err)
 	}
-	return out, in, <-accepted
+	if err := <-accepted; err != nil {
+		out.Close()
+		return nil, nil, fmt.Errorf("accept at the destination: %w", err)
+	}
+	return out, in, nil
 }
 
 // The bandwidth of a link is measured by a short burst of plain TCP.
 const (
-	meterFor   = 600 * time.Millisecond
+	meterFor   = 800 * time.Millisecond
 	meterSkip  = 200 * time.Millisecond // slow start, and the bucket of a shaper
 	meterSlice = 50 * time.Millisecond
 )
@@ -84,6 +88,6 @@ func (p *Pair) Meter(ctx context.Context) (vm.Link, error) {
 	if err != nil {
 		return link, fmt.Errorf("measure the link to %s: %w", host, err)
 	}
-	link.Bandwidth, link.Err = mean(rates)
+	link.Bandwidth, link.Err = middle(rates)
 	return link, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"walm/vm"
@@ -39,18 +40,14 @@ func sliceRates(r io.Reader, began time.Time) ([]float64, error) {
 	}
 }
 
-// mean of rates with its standard error, not below 1 %: what one short burst says of a whole migration.
-func mean(rates []float64) (vm.Rate, vm.Rate) {
-	n := float64(len(rates))
-	var sum, squares float64
-	for _, x := range rates {
-		sum += x
-	}
-	m := sum / n
-	for _, x := range rates {
-		squares += (x - m) * (x - m)
-	}
-	return vm.Rate(m), vm.Rate(math.Max(math.Sqrt(squares/(n-1)/n), m/100))
+// middle is the median of rates with its standard error, not below 1 %: what one short burst says of a whole migration.
+// A busy host makes single slices slow, and the mean with them.
+func middle(rates []float64) (vm.Rate, vm.Rate) {
+	slices.Sort(rates)
+	n := len(rates)
+	m := (rates[(n-1)/2] + rates[n/2]) / 2
+	spread := (rates[3*(n-1)/4] - rates[(n-1)/4]) / 1.35 // of a normal distribution
+	return vm.Rate(m), vm.Rate(math.Max(1.25*spread/math.Sqrt(float64(n)), m/100))
 }
 
 // pacer passes at most rate bytes a second.

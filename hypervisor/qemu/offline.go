@@ -30,7 +30,7 @@ func (p *Pair) prepareOffline(params vm.Params) error {
 	if err != nil {
 		return fmt.Errorf("make a folder for the state file: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(p.ctx)
 	p.mu.Lock()
 	p.offline = &offline{saved: filepath.Join(dir, "source.state"), copied: filepath.Join(dir, "destination.state"),
 		rate: params.Bandwidth, ctx: ctx, cancel: cancel}
@@ -80,7 +80,9 @@ func (p *Pair) save(ctx context.Context, o *offline) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := p.Source.pipe(ctx, "walm-save", "migrate", false)
+	r, err := p.Source.pipe(ctx, false, func(uri string) error {
+		return p.Source.conn.Do(ctx, "migrate", map[string]string{"uri": uri}, nil)
+	})
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -105,7 +107,7 @@ func (p *Pair) restore(ctx context.Context, o *offline) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := p.Destination.pipe(ctx, "walm-restore", "migrate-incoming", true)
+	w, err := p.Destination.pipe(ctx, true, func(uri string) error { return p.Destination.incoming(ctx, uri) })
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -122,8 +124,9 @@ func (p *Pair) restore(ctx context.Context, o *offline) (func() error, error) {
 	}, nil
 }
 
-// pipe gives QEMU one end of a pipe under the given name, runs the migration command on it, and returns the other end.
-func (v *VM) pipe(ctx context.Context, name, command string, write bool) (*os.File, error) {
+// pipe gives QEMU one end of a pipe, has begin begin the migration on it, and returns the other end.
+func (v *VM) pipe(ctx context.Context, write bool, begin func(uri string) error) (*os.File, error) {
+	const name = "walm-state"
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -132,12 +135,11 @@ func (v *VM) pipe(ctx context.Context, name, command string, write bool) (*os.Fi
 	if write {
 		ours, theirs = w, r
 	}
-	// A larger pipe halves the wake-ups; where the limit forbids it the default works too.
-	_, _ = unix.FcntlInt(ours.Fd(), unix.F_SETPIPE_SZ, int(vm.MiB))
 	defer theirs.Close()
+	enlarge(ours)
 	err = v.conn.DoFD(ctx, "getfd", map[string]string{"fdname": name}, nil, theirs)
 	if err == nil {
-		err = v.conn.Do(ctx, command, map[string]string{"uri": "fd:" + name}, nil)
+		err = begin("fd:" + name)
 	}
 	if err != nil {
 		ours.Close()
@@ -146,24 +148,25 @@ func (v *VM) pipe(ctx context.Context, name, command string, write bool) (*os.Fi
 	return ours, nil
 }
 
+// enlarge makes a pipe hold more, which halves the wake-ups; where the limit forbids it the default works too. File.Fd
+// would make the file blocking, so that closing it could not end a read that waits.
+func enlarge(pipe *os.File) {
+	if raw, err := pipe.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, int(vm.MiB)) })
+	}
+}
+
 // settled waits until the migration of this end is over, and is an error unless it completed.
 func (v *VM) settled(ctx context.Context) error {
-	for {
-		m, err := v.migration(ctx)
-		switch {
-		case err != nil:
-			return err
-		case m.Status == vm.StatusCompleted:
-			return nil
-		case !m.active():
-			return fmt.Errorf("QEMU says %s: %s", m.Status, m.ErrorDesc)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
+	var m migration
+	err := v.wait(ctx, func(last migration) bool {
+		m = last
+		return m.Status != vm.StatusNone && !m.active() // none: it has not begun to read yet
+	})
+	if err == nil && m.Status != vm.StatusCompleted {
+		err = fmt.Errorf("QEMU says %s: %s", m.Status, m.ErrorDesc)
 	}
+	return err
 }
 
 // copy sends the file from the source's network namespace to a listener in the destination's.
@@ -177,9 +180,9 @@ func (p *Pair) copy(o *offline) error {
 	if err != nil {
 		return err
 	}
-	defer to.Close()
 	out, in, err := p.connect(o.ctx, p.Listen)
 	if err != nil {
+		to.Close()
 		return err
 	}
 	stop := context.AfterFunc(o.ctx, func() { out.Close(); in.Close() })
@@ -187,7 +190,7 @@ func (p *Pair) copy(o *offline) error {
 	received := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(to, in)
-		received <- errors.Join(err, in.Close())
+		received <- errors.Join(err, in.Close(), to.Close())
 	}()
 	_, err = io.Copy(out, paced(file, o.rate))
 	err = errors.Join(err, out.(*net.TCPConn).CloseWrite())

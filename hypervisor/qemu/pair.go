@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"walm/vm"
 )
@@ -18,13 +19,16 @@ type Pair struct {
 
 	events   chan vm.Event
 	backlog  *backlog
+	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
 	watchers sync.WaitGroup
+
+	reading sync.Mutex // held from asking for a reading to telling it, so that none overtakes the totals
+	last    vm.Progress
 
 	mu       sync.Mutex
 	undo     []func(context.Context) error // what ActRelease gives back, last first
 	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
-	last     vm.Progress
 	offline  *offline
 }
 
@@ -32,23 +36,32 @@ type Pair struct {
 func NewPair(source, destination *VM, listen, stateDir string) *Pair {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Pair{Source: source, Destination: destination, Listen: listen, StateDir: stateDir,
-		events: make(chan vm.Event), backlog: newBacklog(), stop: cancel}
-	p.watchers.Go(func() { p.watch(ctx, vm.Source, source) })
-	p.watchers.Go(func() { p.watch(ctx, vm.Destination, destination) })
+		events: make(chan vm.Event), backlog: newBacklog(), ctx: ctx, stop: cancel}
+	began := time.Now()
+	p.watchers.Go(func() { p.watch(ctx, began, vm.Source, source) })
+	p.watchers.Go(func() { p.watch(ctx, began, vm.Destination, destination) })
 	p.watchers.Go(func() { p.poll(ctx) })
-	go func() {
+	p.watchers.Go(func() {
 		p.backlog.drain(ctx, p.events)
 		close(p.events)
-	}()
+	})
 	return p
 }
 
-// Close stops watching. It leaves both QEMUs and their connections as they are.
+// Close stops watching, and what an offline move has under way. It leaves both QEMUs and their connections as they are.
 func (p *Pair) Close() error {
 	p.stop()
 	p.watchers.Wait()
 	return nil
 }
+
+// end is one end of a pair.
+type end struct {
+	side vm.Side
+	*VM
+}
+
+func (p *Pair) ends() []end { return []end{{vm.Source, p.Source}, {vm.Destination, p.Destination}} }
 
 // Events gives what is seen of both ends, in order.
 func (p *Pair) Events() <-chan vm.Event { return p.events }
@@ -58,13 +71,13 @@ func (p *Pair) Events() <-chan vm.Event { return p.events }
 func (p *Pair) Look(ctx context.Context) (vm.Ends, error) {
 	var e vm.Ends
 	var both sync.WaitGroup
-	both.Go(func() { e.Source = p.Source.end(ctx) })
-	both.Go(func() { e.Destination = p.Destination.end(ctx) })
+	both.Go(func() { e.Source = p.Source.state(ctx) })
+	both.Go(func() { e.Destination = p.Destination.state(ctx) })
 	both.Wait()
 	return e, ctx.Err()
 }
 
-func (v *VM) end(ctx context.Context) vm.End {
+func (v *VM) state(ctx context.Context) vm.End {
 	run, err := v.RunState(ctx)
 	if err != nil {
 		if v.ended() {
@@ -108,8 +121,7 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	case vm.ActLimit:
 		return p.Source.set(ctx, map[string]any{"downtime-limit": a.Params.DowntimeLimit.Milliseconds()})
 	case vm.ActBandwidth:
-		return p.Source.set(ctx, map[string]any{"max-bandwidth": int64(a.Params.Bandwidth),
-			"max-postcopy-bandwidth": int64(a.Params.PostcopyBandwidth)})
+		return p.Source.set(ctx, bandwidth(p.Source.Features, a.Params))
 	case vm.ActCancel:
 		return p.cancel(ctx)
 	case vm.ActPause:
@@ -134,15 +146,15 @@ func (p *Pair) cancel(ctx context.Context) error {
 	if postcopy {
 		return errPostcopy
 	}
-	m, err := p.Source.migration(ctx)
-	if err != nil {
-		return err
-	}
-	if m.Status == vm.StatusPostcopyActive || m.Status == vm.StatusPostcopyPaused {
-		return errPostcopy
-	}
 	if off != nil {
 		off.cancel()
+	}
+	m, err := p.Source.migration(ctx)
+	switch {
+	case err != nil:
+		return err
+	case m.postcopy():
+		return errPostcopy
 	}
 	return p.Source.conn.Do(ctx, "migrate_cancel", nil, nil)
 }

@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"walm/vm"
 )
@@ -32,15 +33,12 @@ const unthrottled = 0
 
 // parameters are the source's for a migration.
 func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
-	args := map[string]any{"max-bandwidth": int64(p.Bandwidth)}
+	args := bandwidth(f, p)
 	if m == vm.Offline {
 		args["max-bandwidth"] = unthrottled
 	}
 	if p.DowntimeLimit > 0 {
 		args["downtime-limit"] = p.DowntimeLimit.Milliseconds()
-	}
-	if f.Takes("max-postcopy-bandwidth") {
-		args["max-postcopy-bandwidth"] = int64(p.PostcopyBandwidth)
 	}
 	if m == vm.AutoConverge {
 		args["cpu-throttle-initial"] = p.ThrottleInitial
@@ -55,6 +53,14 @@ func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
 	return args
 }
 
+func bandwidth(f Features, p vm.Params) map[string]any {
+	args := map[string]any{"max-bandwidth": int64(p.Bandwidth)}
+	if f.Takes("max-postcopy-bandwidth") {
+		args["max-postcopy-bandwidth"] = int64(p.PostcopyBandwidth)
+	}
+	return args
+}
+
 // Unable says why this pair cannot do a method with its parameters; empty where it can.
 func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	if m != vm.Offline {
@@ -62,10 +68,12 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 			return why
 		}
 	}
-	for name, on := range wanted(m, params) {
-		for side, v := range map[vm.Side]*VM{vm.Source: p.Source, vm.Destination: p.Destination} {
-			if on && !v.Has(name) && name != "return-path" {
-				return fmt.Sprintf("the %s's QEMU %s has no %s", side, v.Version, name)
+	on := wanted(m, params)
+	for _, name := range managed {
+		for _, end := range p.ends() {
+			// Without return-path QEMU moves as well, only that its downtime then leaves out the destination's part.
+			if on[name] && !end.Has(name) && name != "return-path" {
+				return fmt.Sprintf("the %s's QEMU %s has no %s", end.side, end.Version, name)
 			}
 		}
 	}
@@ -87,28 +95,41 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	case run != vm.RunStateRunning:
 		return fmt.Errorf("the VM is not running but %s", run)
 	}
-	if err := p.keep(ctx, p.Source); err != nil {
-		return err
-	}
-	for _, v := range []*VM{p.Source, p.Destination} {
-		if err := v.enable(ctx, wanted(m, params)); err != nil {
-			return fmt.Errorf("set capabilities of %s: %w", v.Path, err)
+	// Backward, so that release gives the source back first: a destination that is silent must not hold that up.
+	for _, end := range slices.Backward(p.ends()) {
+		if err := p.keep(ctx, end.VM); err != nil {
+			return fmt.Errorf("read the settings of the %s: %w", end.side, err)
 		}
-		if err := v.set(ctx, parameters(v.Features, m, params)); err != nil {
-			return fmt.Errorf("set parameters of %s: %w", v.Path, err)
+		if err := end.enable(ctx, wanted(m, params)); err != nil {
+			return fmt.Errorf("set the capabilities of the %s: %w", end.side, err)
+		}
+		if err := end.set(ctx, parameters(end.Features, m, params)); err != nil {
+			return fmt.Errorf("set the parameters of the %s: %w", end.side, err)
 		}
 	}
 	p.mu.Lock()
-	p.postcopy, p.offline, p.last = false, nil, vm.Progress{}
+	p.postcopy, p.offline = false, nil
 	p.mu.Unlock()
+	p.reading.Lock()
+	p.last = vm.Progress{}
+	p.reading.Unlock()
 	if m == vm.Offline {
 		return p.prepareOffline(params)
 	}
-	if err := p.Destination.conn.Do(ctx, "migrate-incoming", map[string]string{"uri": "tcp:" + p.Listen}, nil); err != nil {
+	if err := p.Destination.incoming(ctx, "tcp:"+p.Listen); err != nil {
 		return fmt.Errorf("have the destination listen on %s (is the port taken, or the address not one of its host's?): %w",
 			p.Listen, err)
 	}
 	return nil
+}
+
+// incoming has v wait for a migration. Where it can, it stays after one that failed, to say why.
+func (v *VM) incoming(ctx context.Context, uri string) error {
+	args := map[string]any{"uri": uri}
+	if v.exitOnError {
+		args["exit-on-error"] = false
+	}
+	return v.conn.Do(ctx, "migrate-incoming", args, nil)
 }
 
 // keep remembers a QEMU's capabilities and parameters for release.
@@ -131,6 +152,10 @@ func (p *Pair) keep(ctx context.Context, v *VM) error {
 	p.later(func(ctx context.Context) error {
 		if v.ended() {
 			return nil
+		}
+		// A source can be done with post-copy before the destination is, which still goes by its capabilities.
+		if err := v.wait(ctx, func(m migration) bool { return !m.postcopy() }); err != nil {
+			return err
 		}
 		if err := v.enable(ctx, caps); err != nil {
 			return err

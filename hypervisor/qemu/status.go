@@ -2,6 +2,8 @@ package qemu
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"walm/vm"
@@ -40,19 +42,31 @@ func (v *VM) migration(ctx context.Context) (migration, error) {
 
 // final is migration for a completed one. QEMU up to 8.2 sets the status before the totals (2 of 15 first answers had a
 // total time of 0), so it is asked again until they are there.
-func (v *VM) final(ctx context.Context) (migration, error) {
+func (v *VM) final(ctx context.Context) (m migration, err error) {
+	err = v.wait(ctx, func(last migration) bool {
+		m = last
+		return m.Status != vm.StatusCompleted || m.TotalTime > 0
+	})
+	return m, err
+}
+
+// wait asks for the migration until over says so of it.
+func (v *VM) wait(ctx context.Context, over func(migration) bool) error {
 	for {
 		m, err := v.migration(ctx)
-		if err != nil || m.Status != vm.StatusCompleted || m.TotalTime > 0 {
-			return m, err
+		if err != nil || over(m) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return m, ctx.Err()
+			return fmt.Errorf("wait for the migration of %s, which is %s: %w", v.Path, m.Status, ctx.Err())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
+
+// postcopy says that the VM has left this end and part of its memory has not; 10.2 has more such statuses than 7.2.
+func (m migration) postcopy() bool { return strings.HasPrefix(string(m.Status), "postcopy-") }
 
 func (m migration) active() bool {
 	switch m.Status {
@@ -62,11 +76,14 @@ func (m migration) active() bool {
 	return true
 }
 
-// progress translates; last is the reading before it, for what QEMU leaves out after a failure or a cancel.
+// progress translates; last is the reading before it, which stands after a failure or a cancel: QEMU then leaves out
+// everything but the status and the reason.
 func (m migration) progress(last vm.Progress) vm.Progress {
 	ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	p := last
-	p.Elapsed, p.SetupTime, p.Throttle = ms(m.TotalTime), ms(m.SetupTime), m.Throttle
+	if m.TotalTime > 0 || m.RAM != nil {
+		p.Elapsed, p.SetupTime, p.Throttle = ms(m.TotalTime), ms(m.SetupTime), m.Throttle
+	}
 	if m.Status == vm.StatusCompleted {
 		p.TotalTime, p.Downtime = ms(m.TotalTime), ms(m.Downtime)
 	}

@@ -15,8 +15,9 @@ import (
 // pollEvery is how often a running migration is read.
 const pollEvery = 100 * time.Millisecond
 
-// watch turns a QEMU's events into vm.Events until its connection or ctx ends.
-func (p *Pair) watch(ctx context.Context, side vm.Side, v *VM) {
+// watch turns a QEMU's events into vm.Events until its connection or ctx ends. What arrived before began belongs to an
+// earlier move, whose destination this move's source may be.
+func (p *Pair) watch(ctx context.Context, began time.Time, side vm.Side, v *VM) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -26,7 +27,9 @@ func (p *Pair) watch(ctx context.Context, side vm.Side, v *VM) {
 				p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventLost, Side: side, Err: lostWhy(v)})
 				return
 			}
-			p.translate(ctx, side, v, e)
+			if !e.Received.Before(began) {
+				p.translate(ctx, side, v, e)
+			}
 		}
 	}
 }
@@ -57,6 +60,9 @@ func (v *VM) ended() bool {
 
 func (p *Pair) translate(ctx context.Context, side vm.Side, v *VM, e qmp.Event) {
 	out := vm.Event{At: e.At, Side: side}
+	if out.At.IsZero() {
+		out.At = e.Received
+	}
 	switch e.Name {
 	case "STOP":
 		out.Kind = vm.EventStop
@@ -71,6 +77,8 @@ func (p *Pair) translate(ctx context.Context, side vm.Side, v *VM, e qmp.Event) 
 		}
 		out.Kind, out.Status = vm.EventStatus, d.Status
 		if side == vm.Source && (d.Status == vm.StatusCompleted || d.Status == vm.StatusFailed) {
+			p.reading.Lock()
+			defer p.reading.Unlock()
 			p.conclude(ctx, v, &out)
 		}
 	case "MIGRATION_PASS":
@@ -79,9 +87,9 @@ func (p *Pair) translate(ctx context.Context, side vm.Side, v *VM, e qmp.Event) 
 			return
 		}
 		out.Kind, out.Pass = vm.EventPass, d.Pass
-		if reading, ok := p.read(ctx); ok {
-			out.Progress = &reading
-		}
+		p.reading.Lock()
+		defer p.reading.Unlock()
+		out.Progress = p.read(ctx)
 	default:
 		return
 	}
@@ -96,10 +104,8 @@ func (p *Pair) conclude(ctx context.Context, v *VM, out *vm.Event) {
 	if err != nil {
 		return
 	}
-	p.mu.Lock()
 	p.last = m.progress(p.last)
 	reading := p.last
-	p.mu.Unlock()
 	out.Progress, out.Err = &reading, m.ErrorDesc
 }
 
@@ -115,24 +121,25 @@ func (p *Pair) poll(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if reading, ok := p.read(ctx); ok {
-			p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: vm.Source, Progress: &reading})
+		p.reading.Lock()
+		if reading := p.read(ctx); reading != nil {
+			p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: vm.Source, Progress: reading})
 		}
+		p.reading.Unlock()
 	}
 }
 
-// read is one reading of a migration that is under way.
-func (p *Pair) read(ctx context.Context) (vm.Progress, bool) {
+// read is one reading of a migration that is under way, nil if there is none. p.reading is held.
+func (p *Pair) read(ctx context.Context) *vm.Progress {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m, err := p.Source.migration(ctx)
 	if err != nil || !m.active() || m.RAM == nil {
-		return vm.Progress{}, false
+		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.last = m.progress(p.last)
-	return p.last, true
+	reading := p.last
+	return &reading
 }
 
 func zombie(pid int) bool {
