@@ -52,6 +52,7 @@ type Lab struct {
 	current  *machine // that runs the guest
 	next     *machine // that waits for it, during a move
 	pair     *qemu.Pair
+	witness  *witness // of the move under way
 	launched int
 	launcher *launcher
 }
@@ -208,6 +209,9 @@ func (l *Lab) await(ctx context.Context, c <-chan struct{}, what string) error {
 
 // Down ends every QEMU of the lab, its networks and its files. It can be called again.
 func (l *Lab) Down() error {
+	if l.witness != nil {
+		l.witness.close()
+	}
 	if l.pair != nil {
 		l.pair.Close()
 	}

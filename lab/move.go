@@ -34,11 +34,12 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 	}
 	eye.Windows = l.Spec.Windows
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()
-	r.Pair, r.Witness = l.pair, &witness{lab: l, from: from, to: to}
+	l.witness = &witness{lab: l, from: from, to: to}
+	r.Pair, r.Witness = l.pair, l.witness
 	if r.Eye == nil {
 		r.Eye = eye
 	}
-	return r, nil
+	return r, l.witness.start()
 }
 
 // Pair starts a QEMU on the other host that waits for the guest, and joins the two. The caller owes a call of Settle.
@@ -88,6 +89,11 @@ func (l *Lab) KillDestination() error { return l.next.process.end() }
 // Settle ends the QEMU that has no VM any more, and lets the next move start from the other one.
 func (l *Lab) Settle(result measure.Result) error {
 	err := l.pair.Close()
+	if l.witness != nil {
+		_, _, lost := l.witness.close()
+		err = errors.Join(err, lost)
+		l.witness = nil
+	}
 	switch result {
 	case measure.Moved:
 		err = errors.Join(err, l.current.end())

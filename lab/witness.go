@@ -20,7 +20,8 @@ import (
 type witness struct {
 	lab      *Lab
 	from, to *machine
-	began    time.Time
+	began    time.Time // of the probes
+	marked   time.Time // the move is about to begin
 	sockets  []net.PacketConn
 	probe    *measure.Prober
 	ping     *measure.Prober
@@ -32,21 +33,30 @@ type witness struct {
 const (
 	probeEvery = time.Millisecond
 	countEvery = 50 * time.Millisecond
-	// baseline is how long the probes and counters run before the move begins. The guest's throughput is known from
-	// longer before.
-	baseline = 500 * time.Millisecond
-	history  = 5 * time.Second
+	// background is how long the link is counted before the move begins, to know what else passes it.
+	background = 300 * time.Millisecond
 	// recovery is how long the guest's throughput may take to come back before it is given up as not complete.
 	recovery = 15 * time.Second
 	// verifying is how long the guest may check its memory: it reads about 1 GB/s under TCG on an idle machine.
 	verifying = time.Minute
 )
 
-// Begin starts the probes and has the guest count from now on which pages it writes.
+// Begin counts from now on what passes the link, and has the guest count which pages it writes.
 func (w *witness) Begin(ctx context.Context) error {
-	if _, err := w.lab.guest.ask(ctx, w.from, guest.Command{Verb: wire.Mark}); err != nil {
+	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	w.counting.Go(func() { w.count(counting) })
+	if err := pause(ctx, background); err != nil {
 		return err
 	}
+	_, err := w.lab.guest.ask(ctx, w.from, guest.Command{Verb: wire.Mark})
+	w.marked = time.Now()
+	return err
+}
+
+// start begins to probe. That is before the VM is looked at: answering a thousand probes a second costs a
+// guest under TCG a third of its CPU, and a forecast must be made of the VM as it will be while it moves.
+func (w *witness) start() error {
 	var udp *net.UDPConn
 	var icmp *net.IPConn
 	if err := netlab.Do(w.lab.net.Client().Namespace, func() (err error) {
@@ -67,11 +77,27 @@ func (w *witness) Begin(ctx context.Context) error {
 	if w.ping, err = measure.StartPing(icmp, &net.IPAddr{IP: address}); err != nil {
 		return err
 	}
-	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
-	w.counting.Go(func() { w.count(counting) })
 	w.began = time.Now()
-	return pause(ctx, baseline)
+	return nil
+}
+
+// close ends what start began, and returns what the probes saw. It can be called again.
+func (w *witness) close() (probes, pings []measure.Echo, err error) {
+	var also error
+	if w.probe != nil {
+		probes, err = w.probe.Stop()
+	}
+	if w.ping != nil {
+		pings, also = w.ping.Stop()
+	}
+	if w.stop != nil {
+		w.stop()
+	}
+	w.counting.Wait()
+	for _, s := range w.sockets {
+		s.Close()
+	}
+	return probes, pings, errors.Join(err, also)
 }
 
 // count reads the link's counters until ctx ends. A reading that fails is left out.
@@ -101,23 +127,17 @@ func (w *witness) End(ctx context.Context, ends vm.Ends) (measure.Evidence, erro
 	if ends.Source.Run == vm.RunStateRunning || ends.Destination.Run == vm.RunStateRunning {
 		err = w.awaitRecovery(ctx, ended)
 	}
-	probes, lost := w.probe.Stop()
-	pings, alsoLost := w.ping.Stop()
-	w.stop()
-	w.counting.Wait()
-	for _, s := range w.sockets {
-		s.Close()
-	}
+	probes, pings, lost := w.close()
 	return measure.Evidence{
 		Probes: probes, Pings: pings, Counts: w.counts,
-		Beats:  w.lab.guest.since(w.began.Add(-history), w.from.host),
+		Beats:  w.lab.guest.since(w.began, w.from.host),
 		Memory: w.memory(ctx, here),
-	}, errors.Join(err, lost, alsoLost)
+	}, errors.Join(err, lost)
 }
 
 // awaitRecovery returns once the guest has been back at its pace for a second, or is not going to be.
 func (w *witness) awaitRecovery(ctx context.Context, ended time.Time) error {
-	before := pace(w.lab.guest.since(w.began.Add(-history), w.from.host), w.began)
+	before := pace(w.lab.guest.since(w.began, w.from.host), w.marked)
 	for time.Since(ended) < recovery {
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err

@@ -19,7 +19,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 		return rec, err
 	}
 	if r.Witness != nil {
-		r.step("starting the probes")
+		r.step("counting what passes the link")
 		if err := r.Witness.Begin(ctx); err != nil {
 			return rec, fmt.Errorf("watch the VM from outside: %w", err)
 		}

@@ -14,7 +14,7 @@ func (w *world) run(m vm.Method, p vm.Params) cost {
 	case vm.StopAndCopy:
 		return w.stopAndCopy()
 	case vm.PostCopy:
-		return w.postcopy(pass{pending: float64(w.ram - w.zero)}, w.zero, p)
+		return w.postcopy(pass{n: 1, pending: float64(w.ram - w.zero)}, w.zero, p)
 	case vm.Hybrid:
 		return w.hybrid(p)
 	case vm.AutoConverge:
@@ -76,6 +76,7 @@ func (w *world) hybrid(p vm.Params) cost {
 		case s.n > p.Passes:
 			end = w.postcopy(s, 0, p)
 		default:
+			end = endless(s) // unless a later pass comes before the horizon
 			return false
 		}
 		return true

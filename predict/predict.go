@@ -35,6 +35,11 @@ func DefaultHost() Host {
 // bandwidth, and the workload's own variation. The same arguments give the same answer.
 func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	f := Forecast{Method: m, Params: p, N: draws}
+	if why := unusable(t, l); why != "" {
+		never := Span{Never, Never, Never}
+		f.TMT, f.DT, f.Loss, f.Warnings = never, never, never, []string{why}
+		return f
+	}
 	rng := rand.New(rand.NewPCG(1, uint64(len(m))))
 	costs := make([]cost, draws)
 	ended := 0
@@ -57,6 +62,17 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	_, f.Slowdown, _ = quantiles(costs, func(c cost) float64 { return c.slowdown })
 	f.Warnings = warnings(f, t, l)
 	return f
+}
+
+// unusable says what is missing for any forecast; empty where nothing is.
+func unusable(t vm.Trace, l vm.Link) string {
+	switch {
+	case !(l.Bandwidth > 0): // NaN neither
+		return fmt.Sprintf("nothing can be moved over a link of %v", l.Bandwidth)
+	case t.RAM <= 0:
+		return "the size of the VM's memory is not known"
+	}
+	return ""
 }
 
 // draw makes a world. The first draw is the look as it was, without error.

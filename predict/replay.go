@@ -52,13 +52,16 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	threshold := measured * memory * p.DowntimeLimit.Seconds()
 	left, sent, took := w.first(wire, p.DowntimeLimit)
 	s := pass{n: 1, speed: 1}
+	var before time.Duration
 	for {
 		s.n++
 		s.at += took
 		s.sent += sent
 		s.lost += took * (1 - s.speed)
-		dirtied := math.Min(w.dirty(seconds(took*s.speed))*w.jitter(), float64(w.ram))
-		s.pending = union(left, dirtied, w.hot)
+		now := seconds(took * s.speed) // of the guest's time
+		dirtied := math.Min(w.dirty(now)*w.jitter(), float64(w.ram))
+		s.pending = math.Min(w.union(left, dirtied, before, now), float64(w.ram))
+		before = now
 		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
 		if throttle != nil {
 			s.speed = throttle.sync(s.at, dirtied, sent, w.busy)
@@ -119,13 +122,17 @@ func (w *world) tail(from float64) float64 {
 	return total
 }
 
-// union is how much memory is either left over from a pass or newly dirtied. The two overlap within the hot set: a left
-// page was dirtied again with the odds of any hot page. (Adding them overstates: it cost a first forecast 40 % and more.)
-func union(left, dirtied, hot float64) float64 {
-	if hot <= 0 {
-		return left + dirtied
+// union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied in the pass
+// before, which took before; of the W(before) pages of that window W(before) + W(now) − W(before+now) were dirtied again
+// in this one, since both windows together dirty W(before+now). So nothing overlaps for a writer that walks, and
+// W(now) ÷ hot set does for one that jumps. What the first pass leaves is any memory with content. (Adding the two sets
+// overstates, which cost a first forecast 40 % and more near the edge; taking all writers for jumping ones cost 8 %.)
+func (w *world) union(left, dirtied float64, before, now time.Duration) float64 {
+	again := dirtied / math.Max(float64(w.ram-w.zero), 1)
+	if before > 0 {
+		again = (w.dirty(before) + w.dirty(now) - w.dirty(before+now)) / math.Max(w.dirty(before), 1)
 	}
-	return dirtied + left*(1-math.Min(1, dirtied/hot))
+	return dirtied + left*(1-math.Min(1, math.Max(0, again)))
 }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.

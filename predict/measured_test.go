@@ -1,0 +1,55 @@
+package predict
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"walm/vm"
+)
+
+// TestMeasured holds forecasts against real migrations: QEMU 7.2 TCG, guest of 1 GiB of which 35 % is not zero, TBF
+// 1 Gbit/s = 118.2 MB/s of goodput, one run each (testbed facts §9). A cyclic writer's curve is known without a look.
+func TestMeasured(t *testing.T) {
+	const never = -1.0
+	type cost struct{ tmt, megabytes float64 }
+	for _, tt := range []struct {
+		set       vm.Bytes
+		perSecond float64 // pages
+		content   float64 // MB that post-copy sent
+		measured  map[vm.Method]cost
+	}{
+		{256 * vm.MiB, 0, 365, map[vm.Method]cost{vm.PreCopy: {3.09, 369}, vm.Hybrid: {3.11, 366}, vm.PostCopy: {3.34, 365}}},
+		{256 * vm.MiB, 5_000, 365, map[vm.Method]cost{vm.PreCopy: {3.72, 436}, vm.Hybrid: {3.71, 429}, vm.PostCopy: {3.10, 365}}},
+		{256 * vm.MiB, 20_000, 365, map[vm.Method]cost{vm.PreCopy: {8.77, 1027}, vm.Hybrid: {5.47, 628}, vm.PostCopy: {3.20, 365}}},
+		{256 * vm.MiB, 40_000, 365, map[vm.Method]cost{vm.PreCopy: {never, 0}, vm.Hybrid: {5.46, 632}, vm.PostCopy: {3.09, 365}}},
+		{600 * vm.MiB, 1e6, 725, map[vm.Method]cost{vm.PreCopy: {never, 0}, vm.Hybrid: {12.29, 1355}, vm.PostCopy: {6.13, 725}}},
+	} {
+		trace := vm.Trace{RAM: vm.GiB, Zero: vm.GiB - vm.Bytes(tt.content*1e6/pageOnWire)*vm.Page}
+		if tt.perSecond > 0 {
+			round := tt.set.Over(vm.Rate(tt.perSecond) * vm.Rate(vm.Page))
+			trace.Curve = vm.Curve{{Window: round, Dirty: tt.set}, {Window: 2 * round, Dirty: tt.set}}
+		}
+		for m, want := range tt.measured {
+			t.Run(fmt.Sprintf("%v at %g pages/s, %s", tt.set, tt.perSecond, m), func(t *testing.T) {
+				f := Method(m, vm.DefaultParams(m), trace, vm.Link{Bandwidth: 118.2e6}, DefaultHost())
+				t.Logf("TMT %.2f s, measured %.2f; %.0f MB, measured %.0f", f.TMT.Mid.Seconds(), want.tmt,
+					float64(f.Bytes.Mid)/1e6, want.megabytes)
+				switch {
+				case want.tmt == never:
+					if f.TMT.Mid != Never || f.Converges > 0.1 {
+						t.Errorf("it never ended, and is forecast to end after %v with a probability of %g", f.TMT.Mid, f.Converges)
+					}
+				case f.Converges < 0.9:
+					t.Errorf("it ended after %g s, and is forecast to end with a probability of %g", want.tmt, f.Converges)
+				default:
+					near(t, "TMT", f.TMT.Mid.Seconds(), want.tmt, 0.1*want.tmt)
+					near(t, "MB sent", float64(f.Bytes.Mid)/1e6, want.megabytes, 0.1*want.megabytes)
+					if f.DT.Mid > 400*time.Millisecond {
+						t.Errorf("downtime of %v; none of more than 340 ms was measured", f.DT.Mid)
+					}
+				}
+			})
+		}
+	}
+}
