@@ -162,7 +162,7 @@ func (m *migration) check(ctx context.Context, pair *qemu.Pair) error {
 	for _, f := range findings {
 		lines = append(lines, f.Error())
 	}
-	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nwalm: nothing was moved: "))
+	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nnothing was moved: "))
 }
 
 // tuned puts the user's own parameters into a method's.
@@ -216,7 +216,8 @@ func claim(dir, socket string) (*journal.Journal, error) {
 	log, err := journal.Open(dir, journalName(socket))
 	var busy *journal.ErrBusy
 	if errors.As(err, &busy) {
-		return nil, fail(exitBusy, "%w; wait for it, or end its migration with walm abort %s%s", err, qemu.Scheme, socket)
+		return nil, fail(exitBusy, "%s is being moved by process %d: wait for it, or end its migration with walm abort %s%s",
+			socket, busy.PID, qemu.Scheme, socket)
 	}
 	return log, err
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+)
+
+// TestExitCodesInHelp: the table in the help names each exit code there is, once, and no other.
+func TestExitCodesInHelp(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "exit.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants := map[string]int{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || !regexp.MustCompile(`^exit[A-Z]`).MatchString(spec.Names[0].Name) {
+			return true
+		}
+		if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.INT {
+			constants[lit.Value]++
+		}
+		return true
+	})
+	if len(constants) < 8 {
+		t.Fatalf("found only %v in exit.go", constants)
+	}
+	for _, c := range []*cobra.Command{newRoot(), newMigrate()} {
+		inHelp := map[string]int{}
+		for _, row := range regexp.MustCompile(`(?m)^ *([0-9]+)  \S`).FindAllStringSubmatch(c.Long, -1) {
+			inHelp[row[1]]++
+		}
+		if diff := cmp.Diff(constants, inHelp); diff != "" {
+			t.Errorf("the help of %s, against the constants:\n%s", c.Name(), diff)
+		}
+	}
+}
+
+// examples are the command lines in the help of a command and all below it.
+func examples(c *cobra.Command) [][]string {
+	var all [][]string
+	for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", " ")) {
+		line, _, _ = strings.Cut(line, "|")
+		words := strings.Fields(line)
+		if len(words) > 0 && words[0] != "#" {
+			all = append(all, words)
+		}
+	}
+	for _, sub := range c.Commands() {
+		if sub.Name() != "completion" { // cobra's own
+			all = append(all, examples(sub)...)
+		}
+	}
+	return all
+}
+
+// TestExamples: every command line that the help shows is one that walm takes. Those that need no more than a VM are
+// run by TestExamplesRun.
+func TestExamples(t *testing.T) {
+	lines := examples(newRoot())
+	if len(lines) < 15 {
+		t.Errorf("found only %d examples", len(lines))
+	}
+	for _, words := range lines {
+		t.Run(strings.Join(words, " "), func(t *testing.T) {
+			if words[0] != "walm" {
+				t.Fatal("it does not begin with walm")
+			}
+			root := newRoot()
+			c, args, err := root.Find(words[1:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c == root {
+				t.Fatal("it names no command")
+			}
+			if err := c.ParseFlags(args); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+				t.Error(err)
+			}
+			if err := c.ValidateRequiredFlags(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestEveryCommandIsExplained: each has an example, unless there is nothing to show, and no line is wider than a page.
+func TestEveryCommandIsExplained(t *testing.T) {
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		plain := c.HasSubCommands() || map[string]bool{"help": true, "version": true, "status": true}[c.Name()]
+		if c.Short == "" || c.Example == "" && !plain {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Long+"\n"+c.Example) {
+			if len([]rune(line)) > 121 {
+				t.Errorf("%s: a line of %d columns: %s", c.CommandPath(), len([]rune(line)), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			if sub.Name() != "completion" {
+				visit(sub)
+			}
+		}
+	}
+	visit(newRoot())
+}
+
+// TestExamplesRun: the examples that need no more than a VM and a place for it do what they show.
+func TestExamplesRun(t *testing.T) {
+	t.Parallel()
+	ran := 0
+	for _, words := range examples(newRoot()) {
+		line := strings.Join(words, " ")
+		endless := words[1] == "watch" && !strings.Contains(line, "--count")
+		if words[1] != "advise" && words[1] != "migrate" && words[1] != "watch" || endless {
+			continue
+		}
+		ran++
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for socket, setting := range map[string]string{"a.qmp": "", "b.qmp": "waits"} {
+				stop, err := startFake(filepath.Join(dir, socket), strings.Fields(setting))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(stop)
+			}
+			line := strings.NewReplacer("qmp+unix:///run/", "qmp+unix://"+dir+"/", "127.0.0.1:49152", freeAddress()).Replace(line)
+			args := strings.Fields(line)
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "WALM_STATE="+dir+"/state")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, out)
+			}
+		})
+	}
+	if ran < 7 {
+		t.Errorf("only %d examples were run", ran)
+	}
+}
