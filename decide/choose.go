@@ -39,6 +39,7 @@ func Choose(fs []predict.Forecast, p Policy, unable map[vm.Method]string) (Plan,
 		}
 		return compare(a.Cost, b.Cost)
 	})
+	preferUnthrottled(options)
 	chosen := slices.IndexFunc(options, func(o Option) bool {
 		return o.Out == "" && (p.Method == "" || o.Method == p.Method)
 	})
@@ -56,6 +57,21 @@ func Choose(fs []predict.Forecast, p Policy, unable map[vm.Method]string) (Plan,
 	}
 	return Plan{Method: best.Method, Params: f.Params, Forecast: f, Forced: p.Method != "",
 		Reason: Reason{Why: reason, Options: options}}, nil
+}
+
+// near is the difference in cost below which pre-copy and auto-converge count as equal: the replays' own noise, where no
+// throttling was needed.
+const near = 0.02
+
+// preferUnthrottled puts pre-copy before an auto-converge that is no cheaper.
+func preferUnthrottled(options []Option) {
+	plain := slices.IndexFunc(options, func(o Option) bool { return o.Method == vm.PreCopy && o.Out == "" })
+	throttled := slices.IndexFunc(options, func(o Option) bool { return o.Method == vm.AutoConverge && o.Out == "" })
+	if throttled >= 0 && plain > throttled && options[plain].Cost <= options[throttled].Cost*(1+near) {
+		o := options[plain]
+		copy(options[throttled+1:plain+1], options[throttled:plain])
+		options[throttled] = o
+	}
 }
 
 // forgivable: a user who names a method may have one that is unlikely to end, as long as no limit is broken.
@@ -116,6 +132,8 @@ func why(o, best Option, f, bf predict.Forecast, p Policy) string {
 	switch {
 	case math.IsInf(best.Cost, 1) && o.Cost < best.Cost:
 		return "it ends, but another method was asked for"
+	case o.Cost < best.Cost && p.Method == "":
+		return "no cheaper beyond the noise of the forecasts, and it throttles the VM"
 	case o.Cost < best.Cost:
 		return fmt.Sprintf("cheaper by %.3g s, but another method was asked for", best.Cost-o.Cost)
 	}
