@@ -6,8 +6,10 @@ import (
 	"net"
 	"time"
 
+	"walm/hypervisor/qemu"
 	"walm/hypervisor/qmp"
 	"walm/measure"
+	"walm/observe"
 	"walm/vm"
 )
 
@@ -19,18 +21,29 @@ func (l *Lab) Bare(ctx context.Context, m vm.Method) (tmt, dt time.Duration, err
 		return 0, 0, err
 	}
 	l.next = to
+	// The client probes as it does in a move of walm's, so that the guest is as busy.
+	l.witness = &witness{lab: l, from: l.current, to: to}
+	if err := errors.Join(l.witness.start(), pause(ctx, observe.LongestWindow)); err != nil {
+		return 0, 0, err
+	}
 	src, err := l.rawQMP(ctx, l.current)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer src.Close()
 	dst, err := l.rawQMP(ctx, to)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer dst.Close()
 	tmt, dt, err = script(ctx, src, dst, m, "tcp:"+net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort))
+	src.Close()
+	dst.Close()
 	if err != nil {
+		return 0, 0, err
+	}
+	if to.vm, err = qemu.Open(ctx, to.qmp); err != nil {
+		return 0, 0, err
+	}
+	if err := pause(ctx, time.Second); err != nil { // the guest is back at its pace before it moves again
 		return 0, 0, err
 	}
 	return tmt, dt, l.Settle(measure.Moved)

@@ -88,7 +88,11 @@ func (l *Lab) KillDestination() error { return l.next.process.end() }
 
 // Settle ends the QEMU that has no VM any more, and lets the next move start from the other one.
 func (l *Lab) Settle(result measure.Result) error {
-	err := l.pair.Close()
+	var err error
+	if l.pair != nil {
+		err = l.pair.Close()
+		l.pair = nil
+	}
 	if l.witness != nil {
 		_, _, lost := l.witness.close()
 		err = errors.Join(err, lost)
