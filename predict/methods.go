@@ -76,7 +76,7 @@ func (w *world) hybrid(p vm.Params) cost {
 		case s.n > p.Passes:
 			end = w.postcopy(s, 0, p)
 		default:
-			end = endless(s) // unless a later pass comes before the horizon
+			end = endless(s) // unless a later pass comes
 			return false
 		}
 		return true

@@ -98,6 +98,9 @@ func uniform(set []int, perSecond float64) (func(float64, []bool), func(time.Dur
 		}
 }
 
+// TestReplayAgainstPages: 3 % is what the order of pages is worth, of which W(t) knows nothing. With a limit that a large
+// part of RAM fits into, pages that the first pass left are left by the second as well, and the replay, which takes all
+// that the second leaves for dirtied ones, errs low.
 func TestReplayAgainstPages(t *testing.T) {
 	const (
 		pages     = 16_384
@@ -145,7 +148,11 @@ func TestReplayAgainstPages(t *testing.T) {
 			case math.IsInf(took, 1) != (c.tmt == Never):
 				t.Errorf("page by page it takes %g s, in the replay %v", took, c.tmt)
 			case c.tmt != Never:
-				near(t, "TMT", c.tmt.Seconds(), took, 0.05*took)
+				within := 0.03
+				if tt.limit > time.Second {
+					within = 0.15
+				}
+				near(t, "TMT", c.tmt.Seconds(), took, within*took)
 			}
 		})
 	}

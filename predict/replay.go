@@ -38,8 +38,8 @@ type pass struct {
 	fits    bool    // pending is below the threshold: QEMU stops the VM now
 }
 
-// precopy replays pass after pass by QEMU's rules and calls visit at every boundary until that says stop, or the
-// horizon is reached, which is reported as false.
+// precopy replays pass after pass by QEMU's rules and calls visit at every boundary until that says stop. After too many
+// passes it gives up and says false.
 //
 // A pass ends when what is left of it falls below the threshold at a look, not at zero. Dirty bits are armed for a
 // whole pass: so it is under TCG and with KVM's dirty ring, and with KVM's bitmap in VMs up to one 1 GiB chunk.
@@ -69,16 +69,15 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if visit(s) {
 			return true
 		}
-		if s.at > horizon.Seconds() {
+		if s.n > most {
 			return false
 		}
-		left, took = s.pending, sync
-		for first := true; left > 0 && (first || left >= threshold); first = false {
-			n := math.Min(left, memory*burst.Seconds())
-			left -= n
-			took += n / memory
-		}
-		sent = (s.pending - left) / float64(vm.Page) * pageOnWire
+		// Bursts until the rest is below the threshold, one at least. (Counted out, not played: on a slow link they are
+		// millions.)
+		one := memory * burst.Seconds()
+		n := math.Min(s.pending, one*math.Max(1, math.Floor((s.pending-threshold)/one)+1))
+		left, took = s.pending-n, sync+n/memory
+		sent = n / float64(vm.Page) * pageOnWire
 	}
 }
 
