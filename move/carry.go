@@ -47,6 +47,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 	evidence.Started, evidence.Events, evidence.Ends = res.Began, res.Events, res.Ends
 	rec.Beats, rec.LinkUse = evidence.Beats, evidence.Counts
 	rec.Outcome = measure.Assess(evidence)
+	rec.Late = errors.Is(context.Cause(ctx), errDeadline)
 	settle(&rec, res)
 	if errors.Is(ran, migrate.ErrUnknown) {
 		ran = nil // an outcome to report: nothing is gained by hiding what was seen
@@ -58,16 +59,23 @@ var errDeadline = errors.New("the deadline has passed")
 
 // DeadlinePassed says whether the move was given up because of its deadline.
 func (r Record) DeadlinePassed() bool {
-	return r.Policy.Deadline > 0 && r.Outcome.Result == measure.Cancelled && r.Outcome.TMT >= r.Policy.Deadline ||
-		slices.ContainsFunc(r.Moves, func(d migrate.Decision) bool { return d.Move == decide.GiveUp })
+	return r.Outcome.Result == measure.Cancelled && (r.Late ||
+		slices.ContainsFunc(r.Moves, func(d migrate.Decision) bool { return d.Move == decide.GiveUp }))
 }
 
 // settle puts together what the evidence says and where the machine stands. The evidence decides; the machine knows
 // whether the VM stayed because someone wanted it, and why.
 func settle(rec *Record, res migrate.Result) {
 	o := &rec.Outcome
-	if o.Result == measure.Stayed && res.State == migrate.Cancelled {
+	switch {
+	case o.Result == measure.Stayed && res.State == migrate.Cancelled:
 		o.Result = measure.Cancelled
+	case o.Result == measure.Cancelled && res.State == migrate.Failed:
+		// The ends say cancelled too where a migration that could not end well was cancelled for that.
+		o.Result, o.Detail = measure.Stayed, res.Reason
+	case o.Result == measure.Unknown && res.State == migrate.Lost:
+		// An end that is there need not hold anything of the VM: the machine knows what it was given.
+		o.Result, o.Detail = measure.Lost, res.Reason
 	}
 	if o.Detail == "" {
 		o.Detail = res.Reason

@@ -29,5 +29,6 @@ type Record struct {
 	Beats     []measure.Beat     `json:",omitempty"` // the guest's throughput
 	LinkUse   []measure.Count    `json:",omitempty"` // the link's byte counter
 	Notes     []migrate.Note     // the move in words
+	Late      bool               `json:",omitempty"` // the deadline passed while it ran
 	Outcome   measure.Outcome
 }

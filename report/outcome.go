@@ -113,7 +113,11 @@ func verdict(rec move.Record) string {
 	case measure.Stayed:
 		return fmt.Sprintf("%s did not move: it runs at the source.", name)
 	case measure.Cancelled:
-		return fmt.Sprintf("The move of %s was cancelled after %s: it runs at the source.", name, Duration(o.TMT))
+		after := ""
+		if o.TMT > 0 {
+			after = " after " + Duration(o.TMT)
+		}
+		return fmt.Sprintf("The move of %s was cancelled%s: it runs at the source.", name, after)
 	case measure.Paused:
 		return fmt.Sprintf("%s waits for pages: post-copy was interrupted and can be recovered.", name)
 	case measure.Lost:
