@@ -23,17 +23,29 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 		all = append(all, Finding{fmt.Sprintf(what, args...), mend})
 	}
 	src, dst := p.Source, p.Destination
-	if src.PID() != 0 && src.PID() == dst.PID() {
-		found("source and destination are the same QEMU (process %d)", "name the one that was started with -incoming defer", src.PID())
-	}
 	ends, err := p.Look(ctx)
+	for _, x := range []struct {
+		side vm.Side
+		end  vm.End
+	}{{vm.Source, ends.Source}, {vm.Destination, ends.Destination}} {
+		if x.end.Status == "" { // of one that answered it is at least none
+			return nil, fmt.Errorf("ask the %s for its state: %s", x.side, x.end.Err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	for side, e := range map[vm.Side]vm.End{vm.Source: ends.Source, vm.Destination: ends.Destination} {
-		if e.Run == vm.RunStateUnknown || e.Run == vm.RunStateGone {
-			return nil, fmt.Errorf("ask the %s for its state: %s", side, e.Err)
-		}
+	a, err := src.cpus(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the source for its CPUs: %w", err)
+	}
+	b, err := dst.cpus(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the destination for its CPUs: %w", err)
+	}
+	// Not the process alone: where libvirt made the sockets, their peer is libvirt.
+	if src.PID() != 0 && src.PID() == dst.PID() && a.thread == b.thread {
+		found("source and destination are the same QEMU (process %d)", "name the one that was started with -incoming defer", src.PID())
 	}
 	if e := ends.Source; e.Run != vm.RunStateRunning {
 		found("the source's VM is not running but %s", "start it, or stop it and move its disk", e.Run)
@@ -45,15 +57,15 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 		found("the destination does not wait for a migration (it is %s, migration %s)",
 			"start it with -incoming defer", e.Run, e.Status)
 	}
-	if a, b := src.Machine, dst.Machine; a != b {
+	if src.Machine != dst.Machine {
 		found("the machine types differ: %s and %s", "give both the same versioned type with -machine",
-			strings.TrimSuffix(a, "-machine"), strings.TrimSuffix(b, "-machine"))
+			strings.TrimSuffix(src.Machine, "-machine"), strings.TrimSuffix(dst.Machine, "-machine"))
 	}
 	if src.RAM != dst.RAM {
 		found("the RAM sizes differ: %d KiB and %d KiB", "give both the same -m", src.RAM/vm.KiB, dst.RAM/vm.KiB)
 	}
-	if a, b := src.cpus(ctx), dst.cpus(ctx); a != b {
-		found("the CPUs differ: %s and %s", "give both the same -cpu and -smp", a, b)
+	if a.n != b.n || a.model != b.model {
+		found("the CPUs differ: %d × %s and %d × %s", "give both the same -cpu and -smp", a.n, a.model, b.n, b.model)
 	}
 	if _, _, err := net.SplitHostPort(p.Listen); err != nil {
 		found("%q is no address for the destination to listen on", "give --listen HOST:PORT", p.Listen)
@@ -61,17 +73,23 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 	return all, nil
 }
 
-// cpus describes number and model of the vCPUs.
-func (v *VM) cpus(ctx context.Context) string {
+// cpus are a VM's vCPUs.
+type cpus struct {
+	n      int
+	model  string
+	thread int // of the first on its host
+}
+
+func (v *VM) cpus(ctx context.Context) (cpus, error) {
 	var list []struct {
-		Path string `json:"qom-path"`
+		Path   string `json:"qom-path"`
+		Thread int    `json:"thread-id"`
 	}
 	if err := v.conn.Do(ctx, "query-cpus-fast", nil, &list); err != nil || len(list) == 0 {
-		return "unknown"
+		return cpus{}, err
 	}
-	var model string
-	if err := v.conn.Do(ctx, "qom-get", map[string]string{"path": list[0].Path, "property": "type"}, &model); err != nil {
-		model = "unknown"
-	}
-	return fmt.Sprintf("%d × %s", len(list), strings.TrimSuffix(model, "-x86_64-cpu"))
+	c := cpus{n: len(list), thread: list[0].Thread}
+	err := v.conn.Do(ctx, "qom-get", map[string]string{"path": list[0].Path, "property": "type"}, &c.model)
+	c.model = strings.TrimSuffix(c.model, "-x86_64-cpu")
+	return c, err
 }

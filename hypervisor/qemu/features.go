@@ -15,6 +15,7 @@ type Features struct {
 	Accelerator  string // "kvm" or "tcg"
 	Machine      string // such as "pc-q35-10.0-machine"
 	RAM          vm.Bytes
+	Plugged      vm.Bytes // the part of RAM that is in blocks of its own: DIMMs, virtio-mem
 	Name         string
 	capabilities []string
 	parameters   []string
@@ -56,7 +57,7 @@ func probe(ctx context.Context, c *qmp.Conn) (Features, error) {
 	if err := c.Do(ctx, "query-memory-size-summary", nil, &size); err != nil {
 		return f, err
 	}
-	f.RAM = size.Base + size.Plugged
+	f.RAM, f.Plugged = size.Base+size.Plugged, size.Plugged
 	caps, err := capabilities(ctx, c)
 	if err != nil {
 		return f, err

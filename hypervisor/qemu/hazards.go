@@ -14,11 +14,18 @@ const tcgBlock = 64 * vm.Page
 // of 20 guests died, each with status "completed". Mended by commit 03bfc2188f in 9.0. The bug cannot be asked for, so
 // this is the one place that looks at a version. RAM that is no multiple of 256 KiB takes the slow path, which is right.
 func (f Features) CorruptsTCG() string {
-	if f.Accelerator != "tcg" || f.Version.Major >= 9 || f.RAM%tcgBlock != 0 {
+	if f.Accelerator != "tcg" || f.Version.Major >= 9 {
+		return ""
+	}
+	if f.Plugged%tcgBlock == 0 && f.Plugged > 0 {
+		return fmt.Sprintf("QEMU %s corrupts guests that migrate live under TCG with plugged memory of a multiple of 256 KiB"+
+			" (mended in 9.0): start it without plugged memory, or use QEMU 9.0 or later", f.Version)
+	}
+	if (f.RAM-f.Plugged)%tcgBlock != 0 {
 		return ""
 	}
 	return fmt.Sprintf("QEMU %s corrupts guests that migrate live under TCG with RAM of a multiple of 256 KiB (mended in 9.0):"+
-		" start it with -m %dK, or use QEMU 9.0 or later", f.Version, int64(f.RAM+8*vm.KiB)/1024)
+		" start it with -m %dK, or use QEMU 9.0 or later", f.Version, int64((f.RAM-f.Plugged+8*vm.KiB)/vm.KiB))
 }
 
 // LabRAM is the size that a guest of about want gets so that the hazard of CorruptsTCG does not touch it.

@@ -263,9 +263,8 @@ func bootSector() []byte {
 		0x72, 0xe9, // jb segment
 		0xeb, 0xe4, // jmp again
 	}
-	disk := make([]byte, 64<<10)
+	disk := make([]byte, 1<<20) // SeaBIOS boots from no disk without a cylinder
 	copy(disk, code)
 	disk[510], disk[511] = 0x55, 0xaa
 	return disk
 }
-

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"walm/hypervisor/qmp"
@@ -53,25 +51,15 @@ func Open(ctx context.Context, path string) (*VM, error) {
 	return &VM{Features: f, Path: path, conn: c}, nil
 }
 
-// explain adds to an error what a user can do about it.
+// explain adds to an error what a user can do about it, where it does not say so itself.
 func explain(path string, err error) error {
-	hint := ""
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		hint = "start QEMU with -qmp unix:" + path + ",server=on,wait=off"
-	case errors.Is(err, fs.ErrPermission):
-		hint = "run walm as root or as the user that QEMU runs as"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		hint = "the socket is there but no QEMU listens on it any more"
 	case errors.Is(err, qmp.ErrNotQMP):
-		hint = "the socket belongs to something else: give the one of QEMU's -qmp option"
-	case errors.Is(err, context.DeadlineExceeded):
-		hint = fmt.Sprintf("no answer in %s: QEMU is stopped or hangs, or another client holds its monitor", patience)
+		return fmt.Errorf("reach the VM at %s: %w; give the socket of QEMU's -qmp option", path, err)
+	case errors.Is(err, qmp.ErrUnanswered) && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("reach the VM at %s: %w; its QEMU answered before and is now stopped or hangs", path, err)
 	}
-	if hint == "" {
-		return fmt.Errorf("reach the VM at %s: %w", path, err)
-	}
-	return fmt.Errorf("reach the VM at %s: %w; %s", path, err, hint)
+	return fmt.Errorf("reach the VM at %s: %w", path, err) // qmp.Dial says what to do
 }
 
 // Close ends the connection; the VM goes on.
@@ -107,8 +95,8 @@ func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
 	}
 	var dimms []struct {
 		Data struct {
-			Addr uint64
-			Size vm.Bytes
+			Addr, MemAddr uint64 // the latter of virtio-mem
+			Size          vm.Bytes
 		}
 	}
 	if err := v.conn.Do(ctx, "query-memory-devices", nil, &dimms); err != nil {
@@ -116,7 +104,7 @@ func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
 	}
 	blocks := []vm.Block{{Size: size.Base}}
 	for _, d := range dimms {
-		blocks = append(blocks, vm.Block{GuestAddr: d.Data.Addr, Size: d.Data.Size})
+		blocks = append(blocks, vm.Block{GuestAddr: max(d.Data.Addr, d.Data.MemAddr), Size: d.Data.Size})
 	}
 	for _, b := range blocks {
 		out, err := v.hmp(ctx, fmt.Sprintf("gpa2hva 0x%x", b.GuestAddr))
@@ -224,16 +212,26 @@ func (v *VM) Abort(ctx context.Context) error {
 		return err
 	case !m.active():
 		return fmt.Errorf("no migration of %s is running (%s)", v.Path, m.Status)
-	case m.Status == vm.StatusPostcopyActive || m.Status == vm.StatusPostcopyPaused || m.Status == vm.StatusPostcopyRecover:
+	case m.postcopy():
 		return errPostcopy
+	case m.Status == vm.StatusDevice: // 10.0 is there on its way into post-copy too
+		caps, err := capabilities(ctx, v.conn)
+		if err != nil {
+			return err
+		}
+		if caps["postcopy-ram"] {
+			return fmt.Errorf("the VM at %s is being switched over, perhaps to post-copy, which cannot be cancelled: ask again",
+				v.Path)
+		}
 	}
 	if err := v.conn.Do(ctx, "migrate_cancel", nil, nil); err != nil {
 		return err
 	}
-	for m.active() {
-		if m, err = v.migration(ctx); err != nil {
-			return err
-		}
+	if err := v.wait(ctx, func(last migration) bool {
+		m = last
+		return !m.active()
+	}); err != nil {
+		return err
 	}
 	run, err := v.RunState(ctx)
 	if err == nil && run != vm.RunStateRunning {

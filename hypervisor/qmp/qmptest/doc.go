@@ -1,5 +1,5 @@
 // Package qmptest plays the QEMU side of a QMP connection for tests: by hand ([Serve] and [Peer]), or from the
-// transcript of a real one ([Play]), which [Record] makes.
+// transcript of a real one ([Play], or [Replay] for several at once), which [Record] makes.
 //
 // # Transcripts
 //
@@ -15,5 +15,6 @@
 // t is in milliseconds since the recording began. The directions are "<" from QEMU, ">" to QEMU, "+" a client
 // connected, "-" the connection ended (msg tells by whom: "client" or "qemu"), and "#" a remark. Messages are kept as
 // they were sent, to the digit and the escape; only white space between tokens is lost. What was no message (garbage,
-// half a reply) is kept as bytes in "raw" instead of "msg", and "fds" counts the files that came with a command.
+// half a reply) is kept as bytes in "raw" instead of "msg", and "fds" counts the files that came with a command. Where
+// several monitors were recorded at once, "peer" says which one it was. A file whose name ends in .gz is compressed.
 package qmptest

@@ -1,8 +1,10 @@
 package qmptest
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -19,16 +21,7 @@ import (
 // test.
 func Play(t testing.TB, file string) (path string) {
 	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	entries, err := ReadTranscript(f)
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	left := connections(entries)
+	left := connections(Load(t, file))
 	n := 0
 	t.Cleanup(func() { // after the one that Serve adds
 		if len(left) > 0 {
@@ -48,6 +41,27 @@ func Play(t testing.TB, file string) (path string) {
 			t.Errorf("%s: client %d: %v", file, n, err)
 		}
 	})
+}
+
+// Load reads a transcript's file.
+func Load(t testing.TB, file string) []Entry {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var r io.Reader = f
+	if strings.HasSuffix(file, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	entries, err := ReadTranscript(r)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return entries
 }
 
 // connections are the messages of each connection of a transcript. The end of one is kept as its last entry.
@@ -109,7 +123,7 @@ func (pl *player) play() error {
 
 // await waits for the command of the recorded entry e.
 func (pl *player) await(e Entry) error {
-	want, id := pl.recorded(e)
+	want, id := recorded(e)
 	i := slices.IndexFunc(pl.early, func(c Command) bool { return key(c.Name, c.OOB, c.Arguments) == want })
 	var got Command
 	if i >= 0 {
@@ -124,7 +138,7 @@ func (pl *player) await(e Entry) error {
 			return fmt.Errorf("left where the recording goes on with %s%s", want, pl.waiting())
 		case k == want:
 			got, i = c, 0
-		case slices.ContainsFunc(pl.left, func(e Entry) bool { r, _ := pl.recorded(e); return r == k }):
+		case slices.ContainsFunc(pl.left, func(e Entry) bool { r, _ := recorded(e); return r == k }):
 			pl.early = append(pl.early, c)
 		default:
 			if err := pl.repeat(c); err != nil {
@@ -144,12 +158,9 @@ func (pl *player) await(e Entry) error {
 
 // send sends a recorded message; a reply gets the id that the client gave the command.
 func (pl *player) send(msg json.RawMessage) {
-	var reply struct {
-		ID json.RawMessage `json:"id"`
-	}
-	json.Unmarshal(msg, &reply) // what has no id needs none
-	if id, ok := pl.ids[string(reply.ID)]; ok {
-		pl.answers[pl.keys[string(reply.ID)]] = msg
+	reply := replyID(msg)
+	if id, ok := pl.ids[reply]; ok {
+		pl.answers[pl.keys[reply]] = msg
 		msg = withID(msg, id)
 	}
 	pl.peer.Write(append(slices.Clone(msg), '\r', '\n'))
@@ -159,7 +170,7 @@ func (pl *player) send(msg json.RawMessage) {
 func (pl *player) repeat(c Command) error {
 	k := key(c.Name, c.OOB, c.Arguments)
 	msg, ok := pl.answers[k]
-	if !ok || !strings.HasPrefix(c.Name, "query-") {
+	if !ok || !isQuery(c.Name) {
 		return fmt.Errorf("sent %s, which the recording has no more of", k)
 	}
 	pl.peer.Write(append(slices.Clone(withID(msg, c.ID)), '\r', '\n'))
@@ -178,7 +189,7 @@ func (pl *player) waiting() string {
 }
 
 // recorded is the key and the id of a recorded command.
-func (pl *player) recorded(e Entry) (k, id string) {
+func recorded(e Entry) (k, id string) {
 	if e.Dir != ToQEMU {
 		return "", ""
 	}

@@ -20,11 +20,27 @@ import (
 // Bytes pass unaltered and without delay, files too. A message is written to w before it is passed on, so an effect
 // never stands before its cause.
 func Record(ctx context.Context, listen, qemu string, w io.Writer) (wait func() error, err error) {
+	return NewRecorder(w).Record(ctx, "", listen, qemu)
+}
+
+// Recorder makes one transcript of several monitors, for [Replay].
+type Recorder struct {
+	began time.Time
+
+	mu  sync.Mutex
+	w   io.Writer
+	err error // the first
+}
+
+// NewRecorder records to w.
+func NewRecorder(w io.Writer) *Recorder { return &Recorder{w: w, began: time.Now()} }
+
+// Record is as the function of that name, for one of the monitors, which the transcript calls name.
+func (r *Recorder) Record(ctx context.Context, name, listen, qemu string) (wait func() error, err error) {
 	l, err := net.Listen("unix", listen)
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	r := &recorder{w: w, began: time.Now()}
 	ended := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	go func() {
@@ -38,22 +54,16 @@ func Record(ctx context.Context, listen, qemu string, w io.Writer) (wait func() 
 				}
 				break
 			}
-			r.relay(ctx, client.(*net.UnixConn), qemu)
+			(&relay{r, name}).serve(ctx, client.(*net.UnixConn), qemu)
 		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		ended <- r.err
 	}()
 	return sync.OnceValue(func() error { return <-ended }), nil
 }
 
-type recorder struct {
-	began time.Time
-
-	mu  sync.Mutex
-	w   io.Writer
-	err error // the first
-}
-
-func (r *recorder) failed(err error) {
+func (r *Recorder) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err == nil {
@@ -61,8 +71,14 @@ func (r *recorder) failed(err error) {
 	}
 }
 
-func (r *recorder) write(at time.Time, e Entry) {
-	e.T = float64(at.Sub(r.began).Microseconds()) / 1000
+// relay records one monitor.
+type relay struct {
+	*Recorder
+	name string
+}
+
+func (r *relay) write(at time.Time, e Entry) {
+	e.Peer, e.T = r.name, float64(at.Sub(r.began).Microseconds())/1000
 	r.mu.Lock()
 	err := WriteEntry(r.w, e)
 	r.mu.Unlock()
@@ -71,8 +87,8 @@ func (r *recorder) write(at time.Time, e Entry) {
 	}
 }
 
-// relay serves one client until either side ends the connection, or ctx.
-func (r *recorder) relay(ctx context.Context, client *net.UnixConn, path string) {
+// serve serves one client until either side ends the connection, or ctx.
+func (r *relay) serve(ctx context.Context, client *net.UnixConn, path string) {
 	defer client.Close()
 	r.write(time.Now(), Entry{Dir: Connected})
 	var d net.Dialer
@@ -101,7 +117,7 @@ func (r *recorder) relay(ctx context.Context, client *net.UnixConn, path string)
 }
 
 // pass copies from src to dst until either is closed.
-func (r *recorder) pass(dst, src *net.UnixConn, dir string) {
+func (r *relay) pass(dst, src *net.UnixConn, dir string) {
 	var split splitter
 	var at time.Time
 	var fds int

@@ -19,11 +19,12 @@ const (
 
 // Entry is one line of a transcript; see the package's description.
 type Entry struct {
-	Dir string          `json:"dir"`
-	T   float64         `json:"t"` // milliseconds since the recording began
-	Msg json.RawMessage `json:"msg,omitempty"`
-	Raw []byte          `json:"raw,omitempty"`
-	FDs int             `json:"fds,omitempty"`
+	Dir  string          `json:"dir"`
+	Peer string          `json:"peer,omitempty"` // which of several monitors
+	T    float64         `json:"t"`              // milliseconds since the recording began
+	Msg  json.RawMessage `json:"msg,omitempty"`
+	Raw  []byte          `json:"raw,omitempty"`
+	FDs  int             `json:"fds,omitempty"`
 }
 
 // ReadTranscript reads a transcript to its end.
