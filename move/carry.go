@@ -37,6 +37,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 	rec.Started = time.Now()
 	res, ran := migrate.Run(ctx, r.Pair, machine, migrate.Watch{Journal: r.Journal, Update: r.Watch})
 	rec.Started, rec.Events, rec.Moves, rec.Notes = res.Began, res.Events, res.Decisions, res.Notes
+	rec.Late = errors.Is(context.Cause(ctx), errDeadline)
 
 	evidence := measure.Evidence{}
 	var watched error
@@ -47,7 +48,6 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 	evidence.Started, evidence.Events, evidence.Ends = res.Began, res.Events, res.Ends
 	rec.Beats, rec.LinkUse = evidence.Beats, evidence.Counts
 	rec.Outcome = measure.Assess(evidence)
-	rec.Late = errors.Is(context.Cause(ctx), errDeadline)
 	settle(&rec, res)
 	if errors.Is(ran, migrate.ErrUnknown) {
 		ran = nil // an outcome to report: nothing is gained by hiding what was seen
@@ -72,13 +72,14 @@ func settle(rec *Record, res migrate.Result) {
 		o.Result = measure.Cancelled
 	case o.Result == measure.Cancelled && res.State == migrate.Failed:
 		// The ends say cancelled too where a migration that could not end well was cancelled for that.
-		o.Result, o.Detail = measure.Stayed, res.Reason
+		o.Result = measure.Stayed
 	case o.Result == measure.Unknown && res.State == migrate.Lost:
 		// An end that is there need not hold anything of the VM: the machine knows what it was given.
 		o.Result, o.Detail = measure.Lost, res.Reason
 	}
-	if o.Detail == "" {
-		o.Detail = res.Reason
+	stayed := o.Result == measure.Stayed || o.Result == measure.Cancelled
+	if o.Detail == "" || stayed && (res.State == migrate.Failed || res.State == migrate.Cancelled) {
+		o.Detail = res.Reason // where the VM is and why
 	}
 	if res.Refused != "" {
 		o.Warnings = append(o.Warnings, res.Refused)
