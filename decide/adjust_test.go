@@ -21,7 +21,8 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func history(remaining ...vm.Bytes) History {
 	h := History{Started: began, Link: link}
 	for i, r := range remaining {
-		h.Passes = append(h.Passes, Pass{N: i + 1, Began: began.Add(time.Duration(i) * time.Second), Remaining: r * mb, Rate: link})
+		h.Passes = append(h.Passes, Pass{N: i + 1, Began: began.Add(time.Duration(i) * time.Second),
+			Remaining: r * mb, Rate: link})
 	}
 	return h
 }
@@ -34,8 +35,12 @@ func TestAdjust(t *testing.T) {
 		}
 		return p
 	}
-	armed := func(p *Plan) { p.Params.Postcopy = true }
-	forced := func(p *Plan) { p.Forced = true }
+	pre := plan(vm.PreCopy, nil)
+	armed := plan(vm.PreCopy, func(p *Plan) { p.Params.Postcopy = true })
+	forced := plan(vm.PreCopy, func(p *Plan) { p.Forced = true })
+	throttling := plan(vm.AutoConverge, func(p *Plan) { p.Params.Postcopy = true })
+	raised := plan(vm.PreCopy, func(p *Plan) { p.Params.DowntimeLimit = 1950 * time.Millisecond })
+	const sec, msec = time.Second, time.Millisecond
 	stalled := history(1000, 90, 100, 91, 95, 92)
 	still := history(1000, 90, 80, 70, 60, 50)
 	silent := history(1000, 90, 100, 91, 95, 92)
@@ -58,62 +63,57 @@ func TestAdjust(t *testing.T) {
 		limit   time.Duration
 		words   string // part of the reason
 	}{
-		{"no pass", plan(vm.PreCopy, armed), Policy{Deadline: 1}, 0, history(), GoOn, 0, "first pass"},
-		{"the first pass", plan(vm.PreCopy, armed), Policy{Deadline: 1}, time.Hour, history(1000), GoOn, 0, "first pass"},
-		{"it converges", plan(vm.PreCopy, armed), Policy{}, 0, still, GoOn, 0, "pass 6 has 47.7 MiB"},
+		{"no pass", armed, Policy{Deadline: 1}, 0, history(), GoOn, 0, "first pass"},
+		{"the first pass", armed, Policy{Deadline: 1}, time.Hour, history(1000), GoOn, 0, "first pass"},
+		{"it converges", armed, Policy{}, 0, still, GoOn, 0, "pass 6 has 47.7 MiB"},
 
 		// 3 passes in a row without a gain of 4 % are a stall, the first pass is no yardstick.
-		{"two that do not gain", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 90, 95, 91), GoOn, 0, ""},
-		{"three that do not", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 90, 95, 91, 92), SwitchNow, 0, "4 %"},
-		{"three that gain less than 4 %", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 100, 99, 98, 97), SwitchNow, 0, ""},
-		{"the last gains 5 %", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 100, 99, 98, 95), GoOn, 0, ""},
-		{"a saw-tooth that falls", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 100, 140, 80, 120, 60, 90), GoOn, 0, ""},
-		{"a saw-tooth that does not", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 60, 140, 60, 120, 60, 90), SwitchNow, 0, ""},
-		{"an old best is not forgotten", plan(vm.PreCopy, armed), Policy{}, 0, history(1000, 20, 200, 190, 150, 120), SwitchNow, 0, ""},
+		{"two that do not gain", armed, Policy{}, 0, history(1000, 90, 95, 91), GoOn, 0, ""},
+		{"three that do not", armed, Policy{}, 0, history(1000, 90, 95, 91, 92), SwitchNow, 0, "4 %"},
+		{"three that gain less than 4 %", armed, Policy{}, 0, history(1000, 100, 99, 98, 97), SwitchNow, 0, ""},
+		{"the last gains 5 %", armed, Policy{}, 0, history(1000, 100, 99, 98, 95), GoOn, 0, ""},
+		{"a saw-tooth that falls", armed, Policy{}, 0, history(1000, 100, 140, 80, 120, 60, 90), GoOn, 0, ""},
+		{"a saw-tooth that does not", armed, Policy{}, 0, history(1000, 60, 140, 60, 120, 60, 90), SwitchNow, 0, ""},
+		{"an old best is not forgotten", armed, Policy{}, 0, history(1000, 20, 200, 190, 150, 120), SwitchNow, 0, ""},
 
-		{"stalled, not armed, no limit", plan(vm.PreCopy, nil), Policy{}, 0, stalled, StopAndFinish, 0, "stopping it for 920ms"},
-		{"stalled, not armed, not within the limit", plan(vm.PreCopy, nil), Policy{MaxDowntime: 500 * time.Millisecond}, 0, stalled,
+		{"stalled, not armed, no limit", pre, Policy{}, 0, stalled, StopAndFinish, 0, "stopping it for 920ms"},
+		{"stalled, not armed, not within the limit", pre, Policy{MaxDowntime: 500 * msec}, 0, stalled,
 			GoOn, 0, "nothing that is allowed"},
-		{"stalled, armed, not within the limit", plan(vm.PreCopy, armed), Policy{MaxDowntime: 500 * time.Millisecond}, 0, stalled,
-			SwitchNow, 0, ""},
+		{"stalled, armed, not within the limit", armed, Policy{MaxDowntime: 500 * msec}, 0, stalled, SwitchNow, 0, ""},
 		// 920 ms of sending fit into 2 s; 50 ms of them are the switchover's.
-		{"stalled, within the limit", plan(vm.PreCopy, armed), Policy{MaxDowntime: 2 * time.Second}, 0, stalled, RaiseLimit,
-			1950 * time.Millisecond, "downtime of 2 s"},
-		{"the margin is kept", plan(vm.PreCopy, nil), Policy{MaxDowntime: 960 * time.Millisecond}, 0, stalled, GoOn, 0, ""},
-		{"stalled, forced, within the limit", plan(vm.PreCopy, forced), Policy{MaxDowntime: 2 * time.Second}, 0, stalled, RaiseLimit,
-			1950 * time.Millisecond, ""},
-		{"the limit is as high as it may be", plan(vm.PreCopy, func(p *Plan) { p.Params.DowntimeLimit = 1950 * time.Millisecond }),
-			Policy{MaxDowntime: 2 * time.Second}, 0, stalled, GoOn, 0, ""},
-		{"stalled, forced", plan(vm.PreCopy, forced), Policy{}, 0, stalled, GoOn, 0, "was asked for"},
-		{"stalled, no post-copy", plan(vm.PreCopy, armed), Policy{NoPostcopy: true}, 0, stalled, StopAndFinish, 0, ""},
-		{"stalled, safe", plan(vm.PreCopy, armed), Policy{Profile: Safe}, 0, stalled, StopAndFinish, 0, ""},
+		{"stalled, within the limit", armed, Policy{MaxDowntime: 2 * sec}, 0, stalled,
+			RaiseLimit, 1950 * msec, "downtime of 2 s"},
+		{"the margin is kept", pre, Policy{MaxDowntime: 960 * msec}, 0, stalled, GoOn, 0, ""},
+		{"stalled, forced, within the limit", forced, Policy{MaxDowntime: 2 * sec}, 0, stalled,
+			RaiseLimit, 1950 * msec, ""},
+		{"the limit is as high as it may be", raised, Policy{MaxDowntime: 2 * sec}, 0, stalled, GoOn, 0, ""},
+		{"stalled, forced", forced, Policy{}, 0, stalled, GoOn, 0, "was asked for"},
+		{"stalled, no post-copy", armed, Policy{NoPostcopy: true}, 0, stalled, StopAndFinish, 0, ""},
+		{"stalled, safe", armed, Policy{Profile: Safe}, 0, stalled, StopAndFinish, 0, ""},
 		{"stalled in a hybrid's passes", plan(vm.Hybrid, nil), Policy{}, 0, stalled, SwitchNow, 0, ""},
 
-		{"auto-converge still has throttle", plan(vm.AutoConverge, armed), Policy{}, 0, throttled(90), GoOn, 0, ""},
-		{"auto-converge is at its limit", plan(vm.AutoConverge, armed), Policy{}, 0, throttled(99), SwitchNow, 0, ""},
+		{"auto-converge still has throttle", throttling, Policy{}, 0, throttled(90), GoOn, 0, ""},
+		{"auto-converge is at its limit", throttling, Policy{}, 0, throttled(99), SwitchNow, 0, ""},
 
 		// 50 MB need 0.5 s.
-		{"in time", plan(vm.PreCopy, armed), Policy{Deadline: 10 * time.Second}, 9500 * time.Millisecond, still, GoOn, 0, ""},
-		{"late, no limit", plan(vm.PreCopy, nil), Policy{Deadline: 10 * time.Second}, 9600 * time.Millisecond, still, StopAndFinish, 0,
-			"deadline is 10 s"},
-		{"late, within the limit", plan(vm.PreCopy, armed), Policy{Deadline: 10 * time.Second, MaxDowntime: 550 * time.Millisecond},
-			9600 * time.Millisecond, still, StopAndFinish, 0, ""},
-		{"late, over the limit", plan(vm.PreCopy, armed), Policy{Deadline: 10 * time.Second, MaxDowntime: 549 * time.Millisecond},
-			9600 * time.Millisecond, still, SwitchNow, 0, ""},
-		{"late, over the limit, no post-copy, some time left", plan(vm.PreCopy, nil),
-			Policy{Deadline: 10 * time.Second, MaxDowntime: 400 * time.Millisecond}, 9600 * time.Millisecond, still, GoOn, 0, ""},
-		{"too late, over the limit, no post-copy", plan(vm.PreCopy, nil),
-			Policy{Deadline: 10 * time.Second, MaxDowntime: 400 * time.Millisecond}, 10_001 * time.Millisecond, still, GiveUp, 0, "10 s"},
-		{"late, forced: a limit binds all the same", plan(vm.PreCopy, forced), Policy{Deadline: 10 * time.Second},
-			9600 * time.Millisecond, still, StopAndFinish, 0, ""},
+		{"in time", armed, Policy{Deadline: 10 * sec}, 9500 * msec, still, GoOn, 0, ""},
+		{"late, no limit", pre, Policy{Deadline: 10 * sec}, 9600 * msec, still, StopAndFinish, 0, "deadline is 10 s"},
+		{"late, within the limit", armed, Policy{Deadline: 10 * sec, MaxDowntime: 550 * msec}, 9600 * msec, still,
+			StopAndFinish, 0, ""},
+		{"late, over the limit", armed, Policy{Deadline: 10 * sec, MaxDowntime: 549 * msec}, 9600 * msec, still,
+			SwitchNow, 0, ""},
+		{"late, over the limit, some time left", pre, Policy{Deadline: 10 * sec, MaxDowntime: 400 * msec}, 9600 * msec, still,
+			GoOn, 0, ""},
+		{"too late, over the limit", pre, Policy{Deadline: 10 * sec, MaxDowntime: 400 * msec}, 10_001 * msec, still,
+			GiveUp, 0, "10 s"},
+		{"late, forced: a limit binds all the same", forced, Policy{Deadline: 10 * sec}, 9600 * msec, still,
+			StopAndFinish, 0, ""},
 
 		// A rest that nothing carries away takes for ever. That must not wrap into "at once".
-		{"nothing moves", plan(vm.PreCopy, nil), Policy{MaxDowntime: 2 * time.Second}, 0, silent, GoOn, 0, ""},
-		{"nothing moves, no limit: a stop would not end", plan(vm.PreCopy, nil), Policy{}, 0, silent, GoOn, 0, ""},
-		{"nothing moves, before the deadline", plan(vm.PreCopy, nil), Policy{Deadline: 10 * time.Second}, 9 * time.Second, silent,
-			GoOn, 0, ""},
-		{"nothing moves, past the deadline", plan(vm.PreCopy, nil), Policy{Deadline: 10 * time.Second}, 11 * time.Second, silent,
-			GiveUp, 0, "for ever"},
+		{"nothing moves", pre, Policy{MaxDowntime: 2 * sec}, 0, silent, GoOn, 0, ""},
+		{"nothing moves, no limit: a stop would not end", pre, Policy{}, 0, silent, GoOn, 0, ""},
+		{"nothing moves, before the deadline", pre, Policy{Deadline: 10 * sec}, 9 * sec, silent, GoOn, 0, ""},
+		{"nothing moves, past the deadline", pre, Policy{Deadline: 10 * sec}, 11 * sec, silent, GiveUp, 0, "for ever"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Adjust(tt.plan, tt.policy, began.Add(tt.elapsed), tt.h)
@@ -140,11 +140,12 @@ func TestAdjustProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := History{Started: began, Link: vm.Rate(rapid.Float64Range(0, 1e10).Draw(t, "link"))}
 		for i := range rapid.IntRange(0, 12).Draw(t, "passes") {
-			h.Passes = append(h.Passes, Pass{N: i + 1, Remaining: vm.Bytes(rapid.Int64Range(0, int64(vm.TiB)).Draw(t, "remaining")),
-				Rate:     vm.Rate(rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 1e10)).Draw(t, "rate")),
-				Throttle: rapid.IntRange(0, 99).Draw(t, "throttle")})
+			h.Passes = append(h.Passes, Pass{N: i + 1,
+				Remaining: vm.Bytes(rapid.Int64Range(0, int64(vm.TiB)).Draw(t, "remaining")),
+				Rate:      vm.Rate(rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 1e10)).Draw(t, "rate")),
+				Throttle:  rapid.IntRange(0, 99).Draw(t, "throttle")})
 		}
-		ms := rapid.Map(rapid.Int64Range(0, 100_000), func(n int64) time.Duration { return time.Duration(n) * time.Millisecond })
+		ms := rapid.Map(rapid.Int64Range(0, 100_000), milliseconds)
 		pol := Policy{
 			Profile:     rapid.SampledFrom(Profiles()).Draw(t, "profile"),
 			MaxDowntime: ms.Draw(t, "max downtime"),

@@ -84,7 +84,7 @@ func TestMethodsByHand(t *testing.T) {
 		{"pages of zeros at 9 bytes", vm.PostCopy, pages / 2, nil, half/bandwidth + post, 15 * ms, half, 1 * ms},
 		{"post-copy with a cap", vm.PostCopy, 0, func(p *vm.Params) { p.PostcopyBandwidth = bandwidth / 2 },
 			20 + post, 15 * ms, size, 1 * ms},
-		{"pre-copy's cap does not hold in post-copy", vm.PostCopy, 0, func(p *vm.Params) { p.Bandwidth = bandwidth / 2 },
+		{"no cap of pre-copy holds in it", vm.PostCopy, 0, func(p *vm.Params) { p.Bandwidth = bandwidth / 2 },
 			10 + post, 15 * ms, size, 1 * ms},
 		// It is stopped after 100 ms, at the first reading of the bandwidth.
 		{"stopped", vm.StopAndCopy, 0, nil, 10 + ends, 9.9 + 25*ms, size, 1 * ms},
@@ -98,7 +98,8 @@ func TestMethodsByHand(t *testing.T) {
 		{"throttling finds nothing to do", vm.AutoConverge, 0, nil, 10 + ends, 0.291 + 25*ms, size, 20 * ms},
 		{"a hybrid that converges first", vm.Hybrid, 0, nil, 10 + ends, 0.291 + 25*ms, size, 20 * ms},
 		// The cap of half the bandwidth doubles a pass, and is lifted for what fits 300 ms.
-		{"one pass with a cap", vm.PreCopy, 0, func(p *vm.Params) { p.Bandwidth = bandwidth / 2 }, 20 - 0.145 + ends, 0.145 + 25*ms, size, 20 * ms},
+		{"one pass with a cap", vm.PreCopy, 0, func(p *vm.Params) { p.Bandwidth = bandwidth / 2 },
+			20 - 0.145 + ends, 0.145 + 25*ms, size, 20 * ms},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := vm.DefaultParams(tt.method)

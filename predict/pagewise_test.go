@@ -133,7 +133,8 @@ func TestReplayAgainstPages(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			anywhere := rand.New(rand.NewPCG(5, 7)).Perm(pages)[:tt.set]
 			write, dirty := tt.writer(anywhere, tt.rate*perSecond)
-			v := &pagewise{perSecond: perSecond, limit: tt.limit, write: write, pages: make([]bool, pages), log: make([]bool, pages)}
+			v := &pagewise{perSecond: perSecond, limit: tt.limit, write: write,
+				pages: make([]bool, pages), log: make([]bool, pages)}
 			took, passes := v.precopy(600)
 
 			w := still(0)

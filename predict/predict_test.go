@@ -13,7 +13,7 @@ import (
 	"walm/vm"
 )
 
-// looked is the VM that the measured tables begin with: 256 MiB of 1 GiB written round and round, 20,000 pages a second.
+// looked is the VM that the measured tables begin with: 256 MiB written round and round, 20,000 pages a second.
 func looked() vm.Trace {
 	return vm.Trace{
 		RAM: vm.GiB, Zero: 665 * vm.MiB, ZeroErr: 4 * vm.MiB, Samples: 16384, VCPUs: []float64{0.4},

@@ -58,7 +58,8 @@ func TestThrottleAgainstADumbOne(t *testing.T) {
 		at := 0.0
 		for range rapid.IntRange(1, 60).Draw(t, "syncs") {
 			at += float64(rapid.IntRange(1, 3000).Draw(t, "ms")) / 1000
-			s := bitmapSync{at, float64(rapid.IntRange(0, 1000).Draw(t, "dirtied")), float64(rapid.IntRange(0, 1500).Draw(t, "sent"))}
+			s := bitmapSync{at: at, dirtied: rapid.Float64Range(0, 1000).Draw(t, "dirtied"),
+				sent: rapid.Float64Range(0, 1500).Draw(t, "sent")}
 			history = append(history, s)
 			got := th.sync(s.at, s.dirtied, s.sent, 1)
 			want := 1 - float64(dumbThrottle(history, p))/100
@@ -72,7 +73,7 @@ func TestThrottleAgainstADumbOne(t *testing.T) {
 // TestThrottleStepByStep: 20 % after the second period that counts, 10 % more after each two more.
 func TestThrottleStepByStep(t *testing.T) {
 	th := newThrottle(vm.Params{}) // QEMU's defaults
-	want := []float64{1, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.5, 0.5, 0.4, 0.4, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.01, 0.01, 0.01}
+	want := []float64{1, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.5, 0.5, 0.4, 0.4, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.01, 0.01}
 	for i, w := range want {
 		near(t, "speed", th.sync(float64(i+1), 100, 100, 1), w, 1e-9)
 	}
