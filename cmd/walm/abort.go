@@ -25,7 +25,8 @@ func newAbort() *cobra.Command {
 		Long: `abort cancels the migration of a VM, whether a walm runs it or something else does. A migration in post-copy cannot be
 cancelled: the VM runs at the destination already and part of its memory is still at the source.
 
-The exit code is 0 once the VM is known to run on at the source, and 1 if there was nothing to cancel or it was too late.`,
+The exit code is 0 once the VM is known to run on at the source, and 1 if there was nothing to cancel or it was too
+late.`,
 		Example: "  walm abort qmp+unix:///run/a.qmp",
 		Args:    oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -25,7 +25,8 @@ func newAdvise() *cobra.Command {
 		Long: `advise watches the VM for some seconds and prints what it is doing, what every method to move it would cost, and which
 one walm would choose and why. Nothing is moved or changed.
 
-Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says so.`,
+Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says
+so.`,
 		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json`,
 		Args: oneVM,

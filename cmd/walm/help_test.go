@@ -105,7 +105,7 @@ func TestEveryCommandIsExplained(t *testing.T) {
 		if c.Short == "" || c.Example == "" && !plain {
 			t.Errorf("%s has no example", c.CommandPath())
 		}
-		for line := range strings.Lines(c.Long+"\n"+c.Example) {
+		for line := range strings.Lines(c.Long + "\n" + c.Example) {
 			if len([]rune(line)) > 121 {
 				t.Errorf("%s: a line of %d columns: %s", c.CommandPath(), len([]rune(line)), line)
 			}

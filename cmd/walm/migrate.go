@@ -121,7 +121,7 @@ func (m *migration) run(ctx context.Context, source string) error {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
 	rec, err := m.move(ctx, r)
-	for _, line := range whereabouts(rec.Outcome, src, dst, m.listen) {
+	for _, line := range whereabouts(rec, src, dst, m.listen) {
 		fmt.Fprintf(m.err, "walm: %s\n", line)
 	}
 	return err

@@ -2,41 +2,62 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"walm/hypervisor/qemu"
 	"walm/measure"
+	"walm/move"
+	"walm/vm"
 )
 
 // whereabouts says where the VM is after a move, what is left over, and what to do with it.
-func whereabouts(o measure.Outcome, src, dst *qemu.VM, listen string) []string {
+func whereabouts(rec move.Record, src, dst *qemu.VM, listen string) []string {
+	o := rec.Outcome
 	here := fmt.Sprintf("the source (process %d, %s)", src.PID(), src.Path)
 	there := fmt.Sprintf("the destination (process %d, %s)", dst.PID(), dst.Path)
-	switch o.Result {
-	case measure.Moved:
+	const again = "start the destination's QEMU anew before the next try"
+	switch {
+	case o.Result == measure.Moved:
 		return []string{
 			"the VM runs at " + there,
 			fmt.Sprintf("the source's QEMU is paused for good and can be ended: kill %d", src.PID()),
 		}
-	case measure.Stayed, measure.Cancelled:
-		return []string{
-			"the VM runs on at " + here + ": " + o.Detail,
-			"start the destination's QEMU anew before the next try",
-		}
-	case measure.Paused:
+	case o.Result == measure.Stayed:
+		return []string{"the VM runs on at " + here + "; it did not move because " + o.Detail, again}
+	case o.Result == measure.Cancelled:
+		return []string{"the VM runs on at " + here, again}
+	case o.Result == measure.Paused, o.Result == measure.Unknown && paused(rec.Events):
+		// Out of band, because a destination whose vCPU waits for a page can hold up all other commands.
 		return []string{
 			"the VM is paused between two hosts: " + o.Detail,
 			"do not end " + here + ", nor " + there + ": each holds a part of its memory",
 			"once the network is back, recover it through their QMP sockets, the destination first:",
-			fmt.Sprintf(`  destination  {"execute": "migrate-recover", "arguments": {"uri": "tcp:%s"}}`, listen),
-			fmt.Sprintf(`  source       {"execute": "migrate", "arguments": {"uri": "tcp:%s", "resume": true}}`, listen),
+			`  destination  {"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}}`,
+			fmt.Sprintf(`               {"exec-oob": "migrate-recover", "arguments": {"uri": "tcp:%s"}}`, listen),
+			`  source       {"execute": "qmp_capabilities"}`,
+			fmt.Sprintf(`               {"execute": "migrate", "arguments": {"uri": "tcp:%s", "resume": true}}`, listen),
 		}
-	case measure.Lost:
-		return []string{"the VM is lost: " + o.Detail}
-	case measure.Unknown:
+	case o.Result == measure.Lost:
+		why := o.Detail
+		if slices.ContainsFunc(rec.Events, func(e vm.Event) bool { return e.Kind == vm.EventPanic }) {
+			why += "; its guest has panicked"
+		}
+		return []string{"the VM is lost: " + why}
+	case o.Result == measure.Unknown:
 		return []string{
 			"where the VM runs is unknown: " + o.Detail,
 			"ask " + here + " and " + there + " before it is started anywhere",
 		}
 	}
 	return nil
+}
+
+// paused says whether the source's last word was that post-copy is interrupted.
+func paused(events []vm.Event) bool {
+	for _, e := range slices.Backward(events) {
+		if e.Kind == vm.EventStatus && e.Side == vm.Source {
+			return e.Status == vm.StatusPostcopyPaused
+		}
+	}
+	return false
 }

@@ -1,0 +1,406 @@
+//go:build lab
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/vishvananda/netlink"
+
+	"walm/hypervisor/qemu"
+	"walm/lab/debian"
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+	"walm/vm"
+)
+
+// TestLab runs walm on real QEMUs with real guests, started without networks of their own: migrations go over loopback,
+// at the speed that --bandwidth gives them.
+func TestLab(t *testing.T) {
+	b := newBench(t)
+	cmds := commands()
+	cmds["boot"], cmds["monitor"], cmds["verify"], cmds["ends"] = b.boot, b.monitor, b.verify, b.ends
+	cmds["start"], cmds["until"], cmds["ended"] = start, until, runEnded
+	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, taken, terminal
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/lab", Cmds: cmds, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("WALM_STATE", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("WALM_CACHE", b.cache.Dir)
+			env.Setenv("LISTEN", freeAddress())
+			env.Values[runsKey{}] = map[string]*background{}
+			env.Values[machinesKey{}] = map[string]*machine{}
+			return os.MkdirAll(filepath.Join(env.WorkDir, ".tmp"), 0o777)
+		},
+	})
+}
+
+// bench starts QEMUs, from one thread that lasts as long as the test: they are to die with it.
+type bench struct {
+	cache  debian.Cache
+	kernel debian.Kernel
+	initrd string
+	work   chan func()
+}
+
+func newBench(t *testing.T) *bench {
+	cache, err := debian.DefaultCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{cache: cache, initrd: filepath.Join(t.TempDir(), "initrd"), work: make(chan func())}
+	if b.kernel, err = cache.Kernel(t.Context(), func(s string) { t.Log(s) }); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(b.initrd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(guest.Image(b.kernel.Modules, f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		runtime.LockOSThread()
+		for f := range b.work {
+			f()
+		}
+	}()
+	t.Cleanup(func() { close(b.work) })
+	return b
+}
+
+type machinesKey struct{}
+
+// machine is a QEMU with its guest's control port, and a second monitor for the script.
+type machine struct {
+	control *guest.Control
+	monitor string
+}
+
+func machineOf(ts *testscript.TestScript, name string) *machine {
+	m := ts.Value(machinesKey{}).(map[string]*machine)[name]
+	if m == nil {
+		ts.Fatalf("no machine %s has been booted", name)
+	}
+	return m
+}
+
+// boot NAME SETTING... starts a QEMU, and waits until its guest works, unless it "waits" for a migration. $NAME is its
+// URI and $NAME_PID its process. Settings: waits, qemu=7.2, load=WORKLOAD, ram=SIZE, machine=TYPE, append=WORDS.
+func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: boot NAME SETTING...")
+	}
+	name := args[0]
+	workload, err := guest.ParseWorkload("random:wset=32MiB,rate=500")
+	ts.Check(err)
+	suite := debian.Backports
+	c := qemu.Config{Name: name, Machine: "pc-q35-7.2", Accelerator: "tcg", CPU: "qemu64", VCPUs: 1, RAM: 192*vm.MiB + 8*vm.KiB,
+		Kernel: b.kernel.Image, Initrd: b.initrd}
+	more := ""
+	for _, s := range args[1:] {
+		key, value, _ := strings.Cut(s, "=")
+		switch key {
+		case "waits":
+			c.Incoming = true
+		case "qemu":
+			suite, err = parseSuite(value)
+		case "load":
+			workload, err = guest.ParseWorkload(value)
+		case "ram":
+			c.RAM, err = vm.ParseBytes(value)
+		case "machine":
+			c.Machine = value
+		case "append":
+			more = " " + value
+		default:
+			ts.Fatalf("unknown setting %q of a machine", s)
+		}
+		ts.Check(err)
+	}
+	c.Append = guest.CommandLine("", workload) + more
+	program, err := b.cache.QEMU(context.Background(), suite, nil)
+	ts.Check(err)
+	base := filepath.Join(ts.MkAbs("."), name+strconv.FormatInt(time.Now().UnixNano()%1e6, 36))
+	c.QMP, c.Console, c.Control = base+".qmp", base+".console", base+".control"
+	m := &machine{monitor: base + ".monitor"}
+	line := append(append([]string{}, program.Args...), c.Args()...)
+	cmd := exec.Command(program.Binary, append(line, "-qmp", "unix:"+m.monitor+",server=on,wait=off")...)
+	cmd.Env = append(os.Environ(), program.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	started := make(chan error)
+	b.work <- func() { started <- cmd.Start() }
+	ts.Check(<-started)
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	ts.Defer(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if m.control != nil {
+			m.control.Close()
+		}
+	})
+	ts.Setenv(name, "qmp+unix://"+c.QMP)
+	ts.Setenv(name+"_PID", strconv.Itoa(cmd.Process.Pid))
+	ts.Value(machinesKey{}).(map[string]*machine)[name] = m
+	ready := within(time.Minute, func() bool {
+		m.control, err = guest.Dial(context.Background(), c.Control)
+		select {
+		case <-ended:
+			ts.Fatalf("QEMU %s has ended: %s", name, log.String())
+		default:
+		}
+		return err == nil
+	})
+	if !ready {
+		ts.Fatalf("QEMU %s: %v", name, err)
+	}
+	if !c.Incoming && !m.hears(time.Minute, func(msg guest.Message) bool { return msg.Kind == wire.Ready || msg.Ops > 0 }) {
+		text, _ := os.ReadFile(c.Console)
+		ts.Fatalf("the guest on %s does not work: %s", name, text)
+	}
+}
+
+func parseSuite(s string) (debian.Suite, error) { return suite(s) }
+
+// hears waits for a message from the guest.
+func (m *machine) hears(patience time.Duration, wanted func(guest.Message) bool) bool {
+	late := time.After(patience)
+	for {
+		select {
+		case msg, ok := <-m.control.Messages():
+			if !ok || wanted(msg) {
+				return ok
+			}
+		case <-late:
+			return false
+		}
+	}
+}
+
+// verify NAME has the guest, which is to be alive there, check its memory.
+func (b *bench) verify(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: verify NAME")
+	}
+	m := machineOf(ts, args[0])
+	id := uint32(time.Now().UnixNano())
+	ok := false
+	for try := 0; try < 15 && !ok; try++ {
+		ts.Check(m.control.Send(context.Background(), guest.Command{Verb: wire.Verify, ID: id}))
+		ok = m.hears(2*time.Second, func(msg guest.Message) bool {
+			if msg.ID == id && !msg.Check.OK() {
+				ts.Fatalf("the guest's memory on %s is not as it was written: %+v", args[0], msg.Check)
+			}
+			return msg.ID == id
+		})
+	}
+	if !ok {
+		ts.Fatalf("the guest on %s is silent", args[0])
+	}
+}
+
+// monitor NAME PATTERN COMMAND... gives a QEMU a command, JSON as it is or the name of one without arguments, until its
+// answer matches the pattern.
+func (b *bench) monitor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: monitor NAME PATTERN COMMAND...")
+	}
+	m := machineOf(ts, args[0])
+	want := regexp.MustCompile(args[1])
+	last := ""
+	if !within(30*time.Second, func() bool {
+		last = ask(m.monitor, strings.Join(args[2:], " "))
+		return want.MatchString(last)
+	}) {
+		ts.Fatalf("QEMU %s answers %s", args[0], last)
+	}
+}
+
+// ends NAME waits until a QEMU has ended.
+func (b *bench) ends(ts *testscript.TestScript, neg bool, args []string) {
+	pid := ts.Getenv(args[0] + "_PID")
+	if !within(30*time.Second, func() bool {
+		_, err := os.Stat("/proc/" + pid)
+		return errors.Is(err, os.ErrNotExist)
+	}) {
+		ts.Fatalf("process %s goes on", pid)
+	}
+}
+
+func ask(socket, command string) string {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if !strings.HasPrefix(command, "{") {
+		command = `{"execute": "` + command + `"}`
+	}
+	fmt.Fprintf(c, "{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": [\"oob\"]}, \"id\": 1}\n%s\n", strings.Replace(command, "{", `{"id": 2, `, 1))
+	var all strings.Builder
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := c.Read(buf)
+		all.Write(buf[:n])
+		for line := range strings.Lines(all.String()) {
+			if strings.Contains(line, `"id": 2`) && strings.HasSuffix(line, "\n") {
+				return line
+			}
+		}
+		if err != nil {
+			return all.String() + err.Error()
+		}
+	}
+}
+
+type runsKey struct{}
+
+// background is a program that a script has started: what it prints goes into NAME.out and NAME.err.
+type background struct {
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// start NAME PROGRAM ARG... starts a program; $NAME_PID is its process.
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME PROGRAM ARG...")
+	}
+	name := args[0]
+	out, err := os.Create(ts.MkAbs(name + ".out"))
+	ts.Check(err)
+	defer out.Close()
+	complaints, err := os.Create(ts.MkAbs(name + ".err"))
+	ts.Check(err)
+	defer complaints.Close()
+	r := &background{cmd: exec.Command(args[1], args[2:]...), done: make(chan error, 1)}
+	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = ts.MkAbs("."), environ(ts), out, complaints
+	ts.Check(r.cmd.Start())
+	go func() { r.done <- r.cmd.Wait() }()
+	ts.Defer(func() { _ = r.cmd.Process.Kill() })
+	ts.Setenv(name+"_PID", strconv.Itoa(r.cmd.Process.Pid))
+	ts.Value(runsKey{}).(map[string]*background)[name] = r
+}
+
+// until FILE PATTERN waits until a file has what matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: until FILE PATTERN")
+	}
+	want := regexp.MustCompile("(?m)" + args[1])
+	var text []byte
+	if !within(time.Minute, func() bool {
+		text, _ = os.ReadFile(ts.MkAbs(args[0]))
+		return want.Match(text)
+	}) {
+		ts.Fatalf("%s has nothing that matches %q:\n%s", args[0], args[1], text)
+	}
+}
+
+// ended CODE NAME waits for a program's end and its exit code.
+func runEnded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ended CODE NAME")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	r := ts.Value(runsKey{}).(map[string]*background)[args[1]]
+	select {
+	case err = <-r.done:
+	case <-time.After(4 * time.Minute):
+		ts.Fatalf("%s does not end; it said:\n%s", args[1], ts.ReadFile(args[1]+".err"))
+	}
+	if got := exitStatus(err); got != want {
+		ts.Fatalf("%s exited with %d (%v), want %d; it said:\n%s%s", args[1], got, err, want, ts.ReadFile(args[1]+".out"),
+			ts.ReadFile(args[1]+".err"))
+	}
+}
+
+// within asks again and again, until it holds or time has run out.
+func within(patience time.Duration, holds func() bool) bool {
+	late := time.After(patience)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !holds() {
+		select {
+		case <-late:
+			return false
+		case <-again.C:
+		}
+	}
+	return true
+}
+
+// as USER CODE PROGRAM ARG... runs a program with another user's rights alone.
+func as(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: as UID CODE PROGRAM ARG...")
+	}
+	uid, err := strconv.ParseUint(args[0], 10, 32)
+	ts.Check(err)
+	path, err := exec.LookPath(args[2])
+	ts.Check(err)
+	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path)), filepath.Dir(ts.Getenv("WORK")), ts.Getenv("WORK")} {
+		ts.Check(os.Chmod(dir, 0o755))
+	}
+	cmd := exec.Command(path, args[3:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	cmd.Dir, cmd.Env = "/", environ(ts)
+	out, err := cmd.CombinedOutput()
+	ts.Check(os.WriteFile(ts.MkAbs("said"), out, 0o666))
+	if got := strconv.Itoa(exitStatus(err)); got != args[1] {
+		ts.Fatalf("%v exited with %s (%v), want %s: %s", args[2:], got, err, args[1], out)
+	}
+}
+
+// cut breaks every connection to $LISTEN, as a router does that has forgotten it.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	_, text, err := net.SplitHostPort(ts.Getenv("LISTEN"))
+	ts.Check(err)
+	port, err := strconv.Atoi(text)
+	ts.Check(err)
+	broken := 0
+	sockets, err := netlink.SocketDiagTCP(syscall.AF_INET)
+	ts.Check(err)
+	for _, s := range sockets {
+		if int(s.ID.DestinationPort) != port && int(s.ID.SourcePort) != port || s.State != netlink.TCP_ESTABLISHED {
+			continue
+		}
+		here := &net.TCPAddr{IP: s.ID.Source, Port: int(s.ID.SourcePort)}
+		there := &net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)}
+		if netlink.SocketDestroy(here, there) == nil {
+			broken++
+		}
+	}
+	if broken == 0 {
+		ts.Fatalf("no connection to port %d to cut", port)
+	}
+}
+
+// taken listens on $LISTEN until the script ends, or with "free" until then.
+func taken(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("tcp", ts.Getenv("LISTEN"))
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+}
