@@ -72,28 +72,62 @@ func TestExamples(t *testing.T) {
 		t.Errorf("found only %d examples", len(lines))
 	}
 	for _, words := range lines {
-		t.Run(strings.Join(words, " "), func(t *testing.T) {
-			if words[0] != "walm" {
-				t.Fatal("it does not begin with walm")
+		t.Run(strings.Join(words, " "), func(t *testing.T) { taken(t, words) })
+	}
+}
+
+// TestReadme: so is every one that the README shows, and its make targets are there.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(readme)) {
+		command, ok := strings.CutPrefix(strings.TrimSpace(line), "# ")
+		switch {
+		case !ok:
+		case strings.HasPrefix(command, "make "):
+			n++
+			if target := strings.Fields(command)[1]; !strings.Contains(string(makefile), "\n"+target+":") {
+				t.Errorf("there is no target of %q", command)
 			}
-			root := newRoot()
-			c, args, err := root.Find(words[1:])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if c == root {
-				t.Fatal("it names no command")
-			}
-			if err := c.ParseFlags(args); err != nil {
-				t.Fatal(err)
-			}
-			if err := c.ValidateArgs(c.Flags().Args()); err != nil {
-				t.Error(err)
-			}
-			if err := c.ValidateRequiredFlags(); err != nil {
-				t.Error(err)
-			}
-		})
+		case strings.HasPrefix(command, "walm "):
+			n++
+			t.Run(command, func(t *testing.T) { taken(t, strings.Fields(command)) })
+		}
+	}
+	if n < 7 {
+		t.Errorf("found only %d commands", n)
+	}
+}
+
+// taken checks that walm takes a command line.
+func taken(t *testing.T, words []string) {
+	t.Helper()
+	if words[0] != "walm" {
+		t.Fatal("it does not begin with walm")
+	}
+	root := newRoot()
+	c, args, err := root.Find(words[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c == root {
+		t.Fatal("it names no command")
+	}
+	if err := c.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+		t.Error(err)
+	}
+	if err := c.ValidateRequiredFlags(); err != nil {
+		t.Error(err)
 	}
 }
 
