@@ -246,6 +246,8 @@ func TestFailures(t *testing.T) {
 			measure.Lost, "the source is gone", ""},
 		{"the source is silent for good", vm.PreCopy, []migratetest.Fault{{At: time.Second, What: migratetest.SourceMute}},
 			measure.Unknown, "the source cannot be asked", vm.Destination},
+		{"both are silent for good", vm.PreCopy, []migratetest.Fault{{At: time.Second, What: migratetest.SourceMute},
+			{At: time.Second, What: migratetest.DestinationMute}}, measure.Unknown, "ask the source", vm.Destination},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			broken := guest

@@ -133,6 +133,42 @@ func TestEachPageOnce(t *testing.T) {
 	}
 }
 
+// TestStopAndCopySendsTwice what was sent in the first 100 ms and then dirtied.
+func TestStopAndCopySendsTwice(t *testing.T) {
+	c := still(0).writes(pages/2, 1e9).run(vm.StopAndCopy, vm.DefaultParams(vm.StopAndCopy))
+	near(t, "DT", c.dt.Seconds(), 10-0.1+0.05+0.025, 1e-3)
+	near(t, "what is sent", c.bytes, (10+0.05)*bandwidth, pageOnWire)
+}
+
+// TestFaults: what waits for pages loses less where they have a channel of their own, or arrive sooner, or are fewer.
+func TestFaults(t *testing.T) {
+	loss := func(change func(*world, *vm.Params)) float64 {
+		w, p := still(0).writes(50_000, 5_000), vm.DefaultParams(vm.PostCopy)
+		w.busy = 0.2
+		if change != nil {
+			change(w, &p)
+		}
+		c := w.run(vm.PostCopy, p)
+		if c.loss < c.dt || c.loss > c.tmt {
+			t.Errorf("lost are %v in %v", c.loss, c.tmt)
+		}
+		return c.loss.Seconds()
+	}
+	plain := loss(nil)
+	for name, better := range map[string]func(*world, *vm.Params){
+		"a channel of their own": func(_ *world, p *vm.Params) { p.Preempt = true },
+		"a faster link":          func(w *world, _ *vm.Params) { w.bandwidth *= 2 },
+		"a quick answer":         func(w *world, p *vm.Params) { w.host.FaultService = 0 },
+		"a slower writer":        func(w *world, _ *vm.Params) { w.writes(50_000, 1_000) },
+		"a smaller set":          func(w *world, _ *vm.Params) { w.writes(5_000, 5_000) },
+		"nothing written":        func(w *world, _ *vm.Params) { w.writes(0, 0) },
+	} {
+		if got := loss(better); got >= plain {
+			t.Errorf("%s: %g s are lost, %g without", name, got, plain)
+		}
+	}
+}
+
 // TestHybridByHand: passes in which everything is dirtied, and then all of it once more. A pass ends once its rest fits
 // 0.97 × 300 ms, of which there is a look every 50 ms: about 0.27 s before 10 s.
 func TestHybridByHand(t *testing.T) {

@@ -27,6 +27,8 @@ func TestCurveAt(t *testing.T) {
 		{"beyond, with the last slope", bent, 5 * second, 180},
 		{"beyond a single point", bent[:1], 2 * second, 200},
 		{"beyond a flat end", Curve{{Window: second, Dirty: 7}, {Window: 2 * second, Dirty: 7}}, time.Hour, 7},
+		{"between points that fall, which none should", Curve{{Window: second, Dirty: 9}, {Window: 2 * second, Dirty: 7}},
+			3 * second / 2, 9},
 		{"one window twice", Curve{{Window: second, Dirty: 7}, {Window: second, Dirty: 9}}, 2 * second, 9},
 		{"for ever is more than a number holds", bent[:1], math.MaxInt64, 922337203685},
 		{"and does not wrap", Curve{{Window: 1, Dirty: GiB}}, math.MaxInt64, math.MaxInt64},
