@@ -15,14 +15,14 @@ import (
 
 // Carry moves the VM as rec advises and returns the record with the outcome.
 func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
-	if err := r.journal(rec.Plan); err != nil {
-		return rec, err
-	}
 	if r.Witness != nil {
 		r.step("counting what passes the link")
 		if err := r.Witness.Begin(ctx); err != nil {
 			return rec, fmt.Errorf("watch the VM from outside: %w", err)
 		}
+	}
+	if err := r.journal(rec.Plan); err != nil {
+		return rec, err
 	}
 	if d := r.Policy.Deadline; d > 0 {
 		// Adjust ends a late migration at a pass boundary; a first pass that takes too long has none.
@@ -30,9 +30,14 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errDeadline)
 		defer cancel()
 	}
-	machine := migrate.New(rec.Plan, func(now time.Time, h decide.History) decide.Adjustment {
+	plan := rec.Plan // as it is adjusted
+	machine := migrate.New(plan, func(now time.Time, h decide.History) decide.Adjustment {
 		h.Link = rec.Link.Bandwidth
-		return decide.Adjust(rec.Plan, r.Policy, now, h)
+		a := decide.Adjust(plan, r.Policy, now, h)
+		if a.Move == decide.RaiseLimit {
+			plan.Params.DowntimeLimit = a.Limit
+		}
+		return a
 	})
 	rec.Started = time.Now()
 	res, ran := migrate.Run(ctx, r.Pair, machine, migrate.Watch{Journal: r.Journal, Update: r.Watch})

@@ -10,7 +10,7 @@ import (
 	"walm/vm"
 )
 
-// draws is how many replays stand behind an interval. The 80 % interval then rests on the 10th and 91st of them.
+// draws is how many replays stand behind an interval. The 80 % interval then rests on the 11th and 91st of them.
 const draws = 101
 
 // passJitter is how much a pass's dirtying varies from that of an equal window of the look, one standard deviation.

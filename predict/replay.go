@@ -90,9 +90,10 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took float
 	var mark, markSent float64 // when the bandwidth was last read
 	threshold := 0.0
 	walked := 0.0
+	// A slice goes in parts of a burst, where that is not too many to replay.
+	parts := math.Ceil(min(max(slice/(memory*burst.Seconds()), 1), 256))
 	for _, share := range w.content {
-		const parts = 16 // of a slice: finer than a burst for all but the largest VMs
-		for range parts {
+		for range int(parts) {
 			content, zeros := slice/parts*share, slice/parts*(1-share)
 			took += content/memory + zeros/scan
 			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
