@@ -53,6 +53,9 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	if !stalled || p.Method == vm.AutoConverge && last.Throttle < p.Params.ThrottleMax {
 		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("pass %d has %v to send", last.N, last.Remaining)}
 	}
+	if rest <= limit {
+		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("%v fit into the downtime limit", last.Remaining)}
+	}
 	reason := fmt.Sprintf("no pass of the last %d got %.0f %% below %v: the VM dirties memory as fast as it is sent (%v)",
 		stall, 100*improvement, best, rate)
 	switch {
