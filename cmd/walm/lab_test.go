@@ -35,7 +35,7 @@ func TestLab(t *testing.T) {
 	cmds := commands()
 	cmds["boot"], cmds["monitor"], cmds["verify"], cmds["ends"] = b.boot, b.monitor, b.verify, b.ends
 	cmds["start"], cmds["until"], cmds["ended"] = start, until, runEnded
-	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, taken, terminal
+	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, occupied, terminal
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/lab", Cmds: cmds, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
@@ -398,8 +398,8 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// taken listens on $LISTEN until the script ends, or with "free" until then.
-func taken(ts *testscript.TestScript, neg bool, args []string) {
+// taken listens on $LISTEN until the script ends.
+func occupied(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", ts.Getenv("LISTEN"))
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
