@@ -37,7 +37,7 @@ func TestLab(t *testing.T) {
 	cmds["start"], cmds["until"], cmds["ended"] = start, until, runEnded
 	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, occupied, terminal
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/lab", Cmds: cmds, RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: "testdata/lab", WorkdirRoot: t.TempDir(), Cmds: cmds, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("WALM_STATE", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("WALM_CACHE", b.cache.Dir)
@@ -361,8 +361,10 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	path, err := exec.LookPath(args[2])
 	ts.Check(err)
-	for _, dir := range []string{filepath.Dir(path), filepath.Dir(filepath.Dir(path)), filepath.Dir(ts.Getenv("WORK")), ts.Getenv("WORK")} {
-		ts.Check(os.Chmod(dir, 0o755))
+	for _, dir := range []string{filepath.Dir(path), ts.Getenv("WORK")} {
+		for ; dir != os.TempDir(); dir = filepath.Dir(dir) {
+			ts.Check(os.Chmod(dir, 0o755))
+		}
 	}
 	cmd := exec.Command(path, args[3:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}

@@ -22,7 +22,7 @@ func TestScripts(t *testing.T) {
 	cmds := commands()
 	cmds["vm"], cmds["socket"], cmds["claimed"], cmds["terminal"] = startFakes, makeSocket, claimed, terminal
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", Cmds: cmds, Setup: setup, RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: "testdata/script", WorkdirRoot: t.TempDir(), Cmds: cmds, Setup: setup, RequireExplicitExec: true, RequireUniqueNames: true,
 	})
 }
 

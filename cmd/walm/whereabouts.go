@@ -38,18 +38,21 @@ func whereabouts(rec move.Record, src, dst *qemu.VM, listen string) []string {
 			fmt.Sprintf(`               {"execute": "migrate", "arguments": {"uri": "tcp:%s", "resume": true}}`, listen),
 		}
 	case o.Result == measure.Lost:
-		why := o.Detail
-		if slices.ContainsFunc(rec.Events, func(e vm.Event) bool { return e.Kind == vm.EventPanic }) {
-			why += "; its guest has panicked"
-		}
-		return []string{"the VM is lost: " + why}
+		return []string{"the VM is lost: " + o.Detail + panicked(rec.Events)}
 	case o.Result == measure.Unknown:
 		return []string{
-			"where the VM runs is unknown: " + o.Detail,
+			"where the VM runs is unknown: " + o.Detail + panicked(rec.Events),
 			"ask " + here + " and " + there + " before it is started anywhere",
 		}
 	}
 	return nil
+}
+
+func panicked(events []vm.Event) string {
+	if slices.ContainsFunc(events, func(e vm.Event) bool { return e.Kind == vm.EventPanic }) {
+		return "; its guest has panicked"
+	}
+	return ""
 }
 
 // paused says whether the source's last word was that post-copy is interrupted.
