@@ -29,7 +29,7 @@ type Config struct {
 // Args is QEMU's command line for c, without the program's name. It is pure: the same c gives the same line.
 func (c Config) Args() []string {
 	args := []string{
-		"-name", c.Name,
+		"-name", "guest=" + escape(c.Name),
 		"-nodefaults", "-no-user-config", "-display", "none",
 		"-machine", c.Machine + ",usb=off,vmport=off",
 		"-accel", c.Accelerator,
@@ -57,7 +57,7 @@ func (c Config) Args() []string {
 	return args
 }
 
-// escape doubles commas, which separate options.
+// escape doubles commas, which separate options. "-serial file:" takes the rest as it is.
 func escape(s string) string {
 	out := make([]byte, 0, len(s))
 	for i := range len(s) {

@@ -117,10 +117,14 @@ func (p *Pair) restore(ctx context.Context, o *offline) (func() error, error) {
 		stop := context.AfterFunc(o.ctx, func() { w.Close() })
 		defer stop()
 		_, err := io.Copy(w, file)
-		if err = errors.Join(err, w.Close()); err != nil {
-			return err
+		err = errors.Join(err, w.Close())
+		ctx := o.ctx
+		if err != nil { // a pipe that breaks says nothing; why it did, QEMU may
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, patience)
+			defer cancel()
 		}
-		return p.Destination.settled(o.ctx)
+		return errors.Join(p.Destination.settled(ctx), err)
 	}, nil
 }
 

@@ -23,9 +23,6 @@ type Pair struct {
 	stop     context.CancelFunc
 	watchers sync.WaitGroup
 
-	reading sync.Mutex // held from asking for a reading to telling it, so that none overtakes the totals
-	last    vm.Progress
-
 	mu       sync.Mutex
 	undo     []func(context.Context) error // what ActRelease gives back, last first
 	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
@@ -38,9 +35,10 @@ func NewPair(source, destination *VM, listen, stateDir string) *Pair {
 	p := &Pair{Source: source, Destination: destination, Listen: listen, StateDir: stateDir,
 		events: make(chan vm.Event), backlog: newBacklog(), ctx: ctx, stop: cancel}
 	began := time.Now()
-	p.watchers.Go(func() { p.watch(ctx, began, vm.Source, source) })
-	p.watchers.Go(func() { p.watch(ctx, began, vm.Destination, destination) })
-	p.watchers.Go(func() { p.poll(ctx) })
+	for _, end := range p.ends() {
+		w := &watcher{Pair: p, side: end.side, vm: end.VM}
+		p.watchers.Go(func() { w.watch(ctx, began) })
+	}
 	p.watchers.Go(func() {
 		p.backlog.drain(ctx, p.events)
 		close(p.events)

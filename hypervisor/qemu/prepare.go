@@ -110,9 +110,6 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	p.mu.Lock()
 	p.postcopy, p.offline = false, nil
 	p.mu.Unlock()
-	p.reading.Lock()
-	p.last = vm.Progress{}
-	p.reading.Unlock()
 	if m == vm.Offline {
 		return p.prepareOffline(params)
 	}

@@ -111,10 +111,8 @@ func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
 		if err != nil {
 			return l, err
 		}
-		// "Host virtual address for 0x0 (pc.ram) is 0x7f0000000000". The block is one mapping also where the guest
-		// sees it in two pieces, below and above the hole under 4 GiB.
-		word := out[strings.LastIndexByte(out, ' ')+1:]
-		if b.HostAddr, err = strconv.ParseUint(strings.TrimPrefix(word, "0x"), 16, 64); err != nil {
+		var ok bool
+		if b.HostAddr, ok = hostAddr(out); !ok {
 			return l, fmt.Errorf("find the VM's memory at guest address %#x: QEMU answered %q", b.GuestAddr, out)
 		}
 		l.Blocks = append(l.Blocks, b)
@@ -130,6 +128,18 @@ func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
 	}
 	l.Taps = taps(l.PID)
 	return l, nil
+}
+
+// hostAddr reads "Host virtual address for 0x0 (pc.ram) is 0x7f0000000000". What it begins is one mapping also where the
+// guest sees it in two pieces, below and above the hole under 4 GiB.
+func hostAddr(answer string) (uint64, bool) {
+	const is = " is 0x"
+	i := strings.LastIndex(answer, is)
+	if i < 0 { // "No memory is mapped at address 0x0"
+		return 0, false
+	}
+	addr, err := strconv.ParseUint(answer[i+len(is):], 16, 64)
+	return addr, err == nil
 }
 
 // taps lists the tap interfaces that a process holds open, as its file descriptors tell (fdinfo, "iff: tap0").

@@ -15,20 +15,39 @@ import (
 // pollEvery is how often a running migration is read.
 const pollEvery = 100 * time.Millisecond
 
-// watch turns a QEMU's events into vm.Events until its connection or ctx ends. What arrived before began belongs to an
-// earlier move, whose destination this move's source may be.
-func (p *Pair) watch(ctx context.Context, began time.Time, side vm.Side, v *VM) {
+// watcher tells what happens at one end of a pair.
+type watcher struct {
+	*Pair
+	side vm.Side
+	vm   *VM
+	last vm.Progress // of the source
+}
+
+// watch turns a QEMU's events into vm.Events until its connection or ctx ends, and reads a source while it migrates. One
+// goroutine does both, so that no reading overtakes the totals. What arrived before began belongs to an earlier move,
+// whose destination this move's source may be.
+func (w *watcher) watch(ctx context.Context, began time.Time) {
+	var tick <-chan time.Time
+	if w.side == vm.Source {
+		t := time.NewTicker(pollEvery)
+		defer t.Stop()
+		tick = t.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e, ok := <-v.conn.Events():
+		case <-tick:
+			if reading := w.read(ctx); reading != nil {
+				w.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: w.side, Progress: reading})
+			}
+		case e, ok := <-w.vm.conn.Events():
 			if !ok {
-				p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventLost, Side: side, Err: lostWhy(v)})
+				w.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventLost, Side: w.side, Err: lostWhy(w.vm)})
 				return
 			}
 			if !e.Received.Before(began) {
-				p.translate(ctx, side, v, e)
+				w.translate(ctx, e)
 			}
 		}
 	}
@@ -58,8 +77,8 @@ func (v *VM) ended() bool {
 	return os.IsNotExist(err) || zombie(v.PID())
 }
 
-func (p *Pair) translate(ctx context.Context, side vm.Side, v *VM, e qmp.Event) {
-	out := vm.Event{At: e.At, Side: side}
+func (w *watcher) translate(ctx context.Context, e qmp.Event) {
+	out := vm.Event{At: e.At, Side: w.side}
 	if out.At.IsZero() {
 		out.At = e.Received
 	}
@@ -76,69 +95,48 @@ func (p *Pair) translate(ctx context.Context, side vm.Side, v *VM, e qmp.Event) 
 			return
 		}
 		out.Kind, out.Status = vm.EventStatus, d.Status
-		if side == vm.Source && (d.Status == vm.StatusCompleted || d.Status == vm.StatusFailed) {
-			p.reading.Lock()
-			defer p.reading.Unlock()
-			p.conclude(ctx, v, &out)
+		if w.side == vm.Source {
+			w.status(ctx, &out)
 		}
 	case "MIGRATION_PASS":
 		var d struct{ Pass int }
-		if json.Unmarshal(e.Data, &d) != nil || side != vm.Source {
+		if json.Unmarshal(e.Data, &d) != nil || w.side != vm.Source {
 			return
 		}
-		out.Kind, out.Pass = vm.EventPass, d.Pass
-		p.reading.Lock()
-		defer p.reading.Unlock()
-		out.Progress = p.read(ctx)
+		out.Kind, out.Pass, out.Progress = vm.EventPass, d.Pass, w.read(ctx)
 	default:
 		return
 	}
-	p.backlog.add(out)
+	w.backlog.add(out)
 }
 
-// conclude adds the totals to a completed migration, and QEMU's words to a failed one.
-func (p *Pair) conclude(ctx context.Context, v *VM, out *vm.Event) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	m, err := v.final(ctx)
-	if err != nil {
-		return
-	}
-	p.last = m.progress(p.last)
-	reading := p.last
-	out.Progress, out.Err = &reading, m.ErrorDesc
-}
-
-// poll reads the source while it migrates.
-func (p *Pair) poll(ctx context.Context) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+// status adds the totals to a completed migration, and QEMU's words to a failed one.
+func (w *watcher) status(ctx context.Context, out *vm.Event) {
+	switch out.Status {
+	case vm.StatusSetup:
+		w.last = vm.Progress{}
+	case vm.StatusCompleted, vm.StatusFailed:
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		m, err := w.vm.final(ctx)
+		if err != nil {
 			return
-		case <-p.Source.conn.Done():
-			return
-		case <-tick.C:
 		}
-		p.reading.Lock()
-		if reading := p.read(ctx); reading != nil {
-			p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: vm.Source, Progress: reading})
-		}
-		p.reading.Unlock()
+		reading := m.progress(w.last)
+		out.Progress, out.Err = &reading, m.ErrorDesc
 	}
 }
 
-// read is one reading of a migration that is under way, nil if there is none. p.reading is held.
-func (p *Pair) read(ctx context.Context) *vm.Progress {
+// read is one reading of a migration that is under way, nil if there is none.
+func (w *watcher) read(ctx context.Context) *vm.Progress {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := p.Source.migration(ctx)
+	m, err := w.vm.migration(ctx)
 	if err != nil || !m.active() || m.RAM == nil {
 		return nil
 	}
-	p.last = m.progress(p.last)
-	reading := p.last
+	w.last = m.progress(w.last)
+	reading := w.last
 	return &reading
 }
 
