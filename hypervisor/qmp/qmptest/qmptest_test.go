@@ -2,6 +2,7 @@ package qmptest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -298,4 +302,207 @@ func FuzzSplitter(f *testing.F) {
 			t.Errorf("%q came out as %q", stream, all)
 		}
 	})
+}
+
+const conversation = `{"dir":"+","peer":"a","t":0}
+{"dir":"<","peer":"a","t":1,"msg":{"QMP":{"version":{"qemu":{"major":10,"minor":0,"micro":2},"package":""},"capabilities":[]}}}
+{"dir":">","peer":"a","t":2,"msg":{"execute":"qmp_capabilities","id":"h"}}
+{"dir":"<","peer":"a","t":3,"msg":{"return":{},"id":"h"}}
+{"dir":"+","peer":"b","t":4}
+{"dir":"<","peer":"b","t":5,"msg":{"QMP":{"version":{"qemu":{"major":10,"minor":0,"micro":2},"package":""},"capabilities":[]}}}
+{"dir":">","peer":"b","t":6,"msg":{"execute":"qmp_capabilities","id":"h"}}
+{"dir":"<","peer":"b","t":7,"msg":{"return":{},"id":"h"}}
+{"dir":">","peer":"a","t":10,"msg":{"execute":"query-migrate","id":1}}
+{"dir":"<","peer":"a","t":11,"msg":{"return":"none","id":1}}
+{"dir":">","peer":"a","t":100,"msg":{"execute":"migrate","arguments":{"uri":"u"},"id":2}}
+{"dir":"<","peer":"a","t":130,"msg":{"return":{},"id":2}}
+{"dir":"<","peer":"b","t":150,"msg":{"event":"ACTIVE","timestamp":{"seconds":1,"microseconds":0}}}
+{"dir":">","peer":"a","t":200,"msg":{"execute":"query-migrate","id":3}}
+{"dir":"<","peer":"a","t":240,"msg":{"return":"active","id":3}}
+{"dir":">","peer":"a","t":300,"msg":{"execute":"query-migrate","id":4}}
+{"dir":"<","peer":"a","t":301,"msg":{"return":"more","id":4}}
+{"dir":"<","peer":"a","t":400,"msg":{"event":"STOP","timestamp":{"seconds":1,"microseconds":0}}}
+{"dir":"<","peer":"a","t":500,"msg":{"event":"DONE","timestamp":{"seconds":1,"microseconds":0}}}
+{"dir":">","peer":"a","t":505,"msg":{"execute":"query-migrate","id":5}}
+{"dir":"<","peer":"a","t":506,"msg":{"return":"completed","id":5}}
+{"dir":">","peer":"b","t":600,"msg":{"execute":"cont","id":6}}
+{"dir":"<","peer":"b","t":610,"msg":{"error":{"class":"GenericError","desc":"no"},"id":6}}
+{"dir":"<","peer":"b","t":700,"msg":{"event":"LAST","timestamp":{"seconds":1,"microseconds":0}}}
+{"dir":"-","peer":"b","t":710,"msg":"qemu"}
+{"dir":"-","peer":"a","t":900,"msg":"client"}
+`
+
+// talk replays a transcript to a client that sends commands when it has slept for so many ms, and wants what the client
+// hears, with the time at which it hears it.
+func talk(t *testing.T, transcript string, sends []string, want []string, wrong string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		entries, err := ReadTranscript(strings.NewReader(transcript))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := &verdict{TB: t}
+		r := NewReplay(v, entries)
+		conns := map[string]*qmp.Conn{}
+		for _, name := range []string{"a", "b"} {
+			if conns[name], err = qmp.New(t.Context(), r.Dial(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began := time.Now()
+		var mu sync.Mutex
+		var heard []string
+		hear := func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard = append(heard, fmt.Sprintf("%d ", time.Since(began).Milliseconds())+fmt.Sprintf(format, args...))
+		}
+		var listening sync.WaitGroup
+		for name, c := range conns {
+			listening.Go(func() {
+				for e := range c.Events() {
+					hear("%s %s", name, e.Name)
+				}
+			})
+		}
+		for _, s := range sends {
+			var after int
+			var name, command string
+			if _, err := fmt.Sscan(s, &after, &name, &command); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(after) * time.Millisecond)
+			var args any
+			if command == "migrate" {
+				args = map[string]string{"uri": "u"}
+			}
+			var reply any
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			err := conns[name].Do(ctx, command, args, &reply)
+			cancel()
+			if err != nil {
+				reply = "fails"
+			}
+			hear("%s %s %v", name, command, reply)
+		}
+		time.Sleep(time.Second)
+		for _, c := range conns {
+			c.Close()
+		}
+		r.Wait()
+		listening.Wait()
+		if diff := cmp.Diff(want, heard); diff != "" {
+			t.Error(diff)
+		}
+		if got := strings.Join(v.errors, "\n"); !strings.Contains(got, wrong) || (got == "") != (wrong == "") {
+			t.Errorf("the test says %q, want %q", got, wrong)
+		}
+	})
+}
+
+func TestReplay(t *testing.T) {
+	// The clients are connected 7 ms into the recording.
+	for _, tt := range []struct {
+		name, transcript string
+		sends, want      []string
+		wrong            string
+	}{
+		{"as recorded", conversation,
+			[]string{"3 a query-migrate", "89 a migrate", "70 a query-migrate", "60 a query-migrate", "204 a query-migrate", "95 b cont"},
+			[]string{"4 a query-migrate none", "123 a migrate map[]", "143 b ACTIVE", "233 a query-migrate active",
+				"294 a query-migrate more", "393 a STOP", "493 a DONE", "499 a query-migrate completed",
+				"604 b cont fails", "694 b LAST"}, ""},
+		{"a command that comes early waits, and time goes on from there", conversation,
+			[]string{"0 a migrate", "0 b cont"},
+			[]string{"30 a migrate map[]", "50 b ACTIVE", "300 a STOP", "400 a DONE", "410 b cont fails", "500 b LAST"}, ""},
+		{"nothing happens before a command that comes late", conversation,
+			[]string{"5000 a query-migrate", "0 a migrate", "1000 a query-migrate", "5000 a query-migrate", "0 b cont"},
+			[]string{"5000 a query-migrate none", "5030 a migrate map[]", "5050 b ACTIVE", "5300 a STOP", "5400 a DONE",
+				"6030 a query-migrate completed", "11030 a query-migrate completed", "11040 b cont fails", "11130 b LAST"}, ""},
+		{"a query gets the nearest answer of its time, and none from the future", conversation,
+			[]string{"93 a migrate", "0 a query-migrate", "40 a query-migrate", "20 a query-migrate", "10 a query-migrate",
+				"130 a query-migrate", "0 b cont"},
+			[]string{"123 a migrate map[]", "143 b ACTIVE", "233 a query-migrate active", "294 a query-migrate more",
+				"314 a query-migrate more", "324 a query-migrate more", "393 a STOP", "454 a query-migrate more",
+				"493 a DONE", "503 b cont fails", "593 b LAST"}, ""},
+		{"a command that was not recorded", conversation, []string{"93 a migrate", "0 a quit", "0 b cont"},
+			[]string{"123 a migrate map[]", "143 b ACTIVE", "393 a STOP", "493 a DONE", "1123 a quit fails",
+				"1133 b cont fails", "1223 b LAST"}, `a: sent quit {}, which the recording has no more of`},
+		{"one command too few", conversation, []string{"93 a migrate"},
+			[]string{"123 a migrate map[]", "143 b ACTIVE", "393 a STOP", "493 a DONE"}, "b: left where the recording goes on with cont"},
+		{"a query that was not recorded", conversation, []string{"93 a migrate", "0 a query-status", "0 b cont"},
+			[]string{"123 a migrate map[]", "123 a query-status fails", "143 b ACTIVE", "393 a STOP", "493 a DONE",
+				"503 b cont fails", "593 b LAST"}, "a: sent query-status {}, which was not recorded"},
+		{"a query to one that hangs up before it answers", conversation, []string{"93 a migrate", "480 b cont", "0 b query-status"},
+			[]string{"123 a migrate map[]", "143 b ACTIVE", "393 a STOP", "493 a DONE", "613 b cont fails",
+				"703 b LAST", "713 b query-status fails"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) { talk(t, tt.transcript, tt.sends, tt.want, tt.wrong) })
+	}
+}
+
+// Two monitors that are recorded at once replay in the order in which they spoke.
+func TestRecordSeveral(t *testing.T) {
+	dir, err := os.MkdirTemp("", "qmp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var transcript bytes.Buffer
+	r := NewRecorder(&transcript)
+	ctx, cancel := context.WithCancel(t.Context())
+	conns := map[string]*qmp.Conn{}
+	var waits []func() error
+	for _, name := range []string{"a", "b"} {
+		qemu := Serve(t, func(p *Peer) {
+			p.Greet("10.0.2")
+			p.Answer(Answers{"who": func(json.RawMessage) (any, error) { return name, nil }})
+		})
+		wait, err := r.Record(ctx, name, dir+"/"+name, qemu)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits = append(waits, wait)
+		if conns[name], err = qmp.Dial(t.Context(), dir+"/"+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const order = "abbaab"
+	for _, name := range order {
+		var got string
+		if err := conns[string(name)].Do(t.Context(), "who", nil, &got); err != nil || got != string(name) {
+			t.Errorf("%c is %s, %v", name, got, err)
+		}
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	cancel()
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	file := filepath.Join(dir, "both.qmp.gz")
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	z.Write(transcript.Bytes())
+	z.Close()
+	if err := os.WriteFile(file, zipped.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	last := 0.0
+	for _, e := range Load(t, file) {
+		if e.Dir == ToQEMU && strings.Contains(string(e.Msg), "who") {
+			got += e.Peer
+		}
+		if e.T < last {
+			t.Errorf("%v comes after %v ms", e, last)
+		}
+		last = e.T
+	}
+	if got != order {
+		t.Errorf("recorded in the order %s, want %s", got, order)
+	}
 }
