@@ -102,8 +102,5 @@ func (r Request) journal(entry any) error {
 	if r.Journal == nil {
 		return nil
 	}
-	if err := r.Journal.Append(entry); err != nil {
-		return fmt.Errorf("write the journal: %w", err)
-	}
-	return nil
+	return r.Journal.Append(entry)
 }

@@ -48,7 +48,7 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 		found("source and destination are the same QEMU (process %d)", "name the one that was started with -incoming defer", src.PID())
 	}
 	if e := ends.Source; e.Run != vm.RunStateRunning {
-		found("the source's VM is not running but %s", "start it, or stop it and move its disk", e.Run)
+		found("the source's VM is not running but %s", mendStopped(e.Run), e.Run)
 	}
 	if m := (migration{Status: ends.Source.Status}); m.active() {
 		found("the source is migrating already (%s)", "wait for that migration, or cancel it with walm abort", m.Status)
@@ -92,4 +92,17 @@ func (v *VM) cpus(ctx context.Context) (cpus, error) {
 	err := v.conn.Do(ctx, "qom-get", map[string]string{"path": list[0].Path, "property": "type"}, &c.model)
 	c.model = strings.TrimSuffix(c.model, "-x86_64-cpu")
 	return c, err
+}
+
+// mendStopped never advises to start a VM that may run elsewhere.
+func mendStopped(run vm.RunState) string {
+	switch run {
+	case vm.RunStatePostmigrate:
+		return "it has moved away from here: name the QEMU that it runs in now, and do not start it here"
+	case vm.RunStateInmigrate:
+		return "it waits for a VM itself: is it the destination?"
+	case vm.RunStatePaused:
+		return "start it, if it runs nowhere else"
+	}
+	return "a VM in that state cannot be moved alive"
 }

@@ -30,7 +30,9 @@ func TestCheck(t *testing.T) {
 		{"a destination that has had one", func(_, d *fake, _ *Pair) { d.is(vm.RunStateInmigrate, object{"status": "failed"}) },
 			[]string{"(it is inmigrate, migration failed); start it with -incoming defer"}},
 		{"a source that is stopped", func(s, _ *fake, _ *Pair) { s.run = vm.RunStatePaused },
-			[]string{"the source's VM is not running but paused"}},
+			[]string{"the source's VM is not running but paused; start it, if it runs nowhere else"}},
+		{"a source that has given its VM away", func(s, _ *fake, _ *Pair) { s.is(vm.RunStatePostmigrate, object{"status": "completed"}) },
+			[]string{"not running but postmigrate; it has moved away from here"}},
 		{"a source that migrates", func(s, _ *fake, _ *Pair) { s.is(vm.RunStateRunning, object{"status": "active"}) },
 			[]string{"migrating already (active); wait for that migration, or cancel it with walm abort"}},
 		{"a source that has come from elsewhere", func(s, _ *fake, _ *Pair) {
