@@ -135,8 +135,9 @@ func Reap() ([]string, error) {
 	ids, err := netlab.Remains()
 	all = append(all, err)
 	for _, id := range ids {
-		// An id carries its owner's pid, so that namespaces made by a walm that is just starting are left alone.
-		pid, _ := strconv.Atoi(strings.TrimLeft(id[strings.LastIndexByte(id, 'x')+1:], "x"))
+		// An id ends in its owner's pid, so that namespaces of a walm that is just starting are left alone.
+		_, owner, _ := strings.Cut(id, "x")
+		pid, _ := strconv.Atoi(owner)
 		if slices.Contains(up, id) || slices.Contains(gone, id) || startTime(pid) != "" {
 			continue
 		}
