@@ -99,7 +99,7 @@ func TestReadings(t *testing.T) {
 		p := pairOf(t, source, waiting("10.0.2"))
 		events := make(chan []vm.Event)
 		go func() { events <- slices.Collect(all(p.Events())) }()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + pollEvery/2)
 		source.is(vm.RunStateRunning, object{"status": "setup"}) // has no RAM yet
 		time.Sleep(time.Second)
 		source.is(vm.RunStateRunning, object{"status": "active", "ram": object{"transferred": 1}})
@@ -113,7 +113,7 @@ func TestReadings(t *testing.T) {
 			switch {
 			case e.Kind == vm.EventProgress && e.Progress.Transferred == 1 && e.Progress.TotalTime == 0:
 				n++
-			case e.Kind == vm.EventStatus && e.Progress.Transferred == 2 && n >= 9 && n <= 10:
+			case e.Kind == vm.EventStatus && e.Progress.Transferred == 2 && n == 10:
 				n = -100
 			default:
 				t.Errorf("after %d readings %+v", n, e)

@@ -61,7 +61,10 @@ func NewReplay(t testing.TB, entries []Entry) *Replay {
 		answer
 	}
 	queries := map[string]query{} // by monitor and id
-	for i, e := range entries {
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].T += float64(i) * 1e-6 // what was recorded at one microsecond keeps its order
+		e := entries[i]
 		tr := r.tracks[e.Peer]
 		if tr == nil {
 			tr = &track{name: e.Peer, connected: make(chan struct{}), commands: make(chan Command, 64),
