@@ -92,7 +92,7 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 		ram:  t.RAM,
 		zero: min(max(t.Zero+vm.Bytes(zero*float64(t.ZeroErr)), 0), t.RAM),
 		busy: math.Min(busy, 1),
-		host: h,
+		host: h.drawn(z),
 	}
 	w.content = layout(t, w.ram-w.zero)
 	// Outgoing traffic of the VM competes with its own migration, incoming hardly; TCP shares at worst by half.
@@ -113,6 +113,17 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 	}
 	w.jitter = func() float64 { return math.Max(0, 1+passJitter*z()) }
 	return w
+}
+
+// drawn varies the constants by what they varied from one move to the next: the disk by an eighth, the rest by a quarter.
+func (h Host) drawn(z func() float64) Host {
+	vary := func(d time.Duration, by float64) time.Duration {
+		return time.Duration(float64(d) * math.Max(0.2, 1+by*z()))
+	}
+	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.25)
+	h.Finish, h.FaultService = vary(h.Finish, 0.25), vary(h.FaultService, 0.25)
+	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.125*z()))
+	return h
 }
 
 // layout is the share of content by address: as it was seen, scaled to the draw's amount, or evenly spread.

@@ -40,14 +40,15 @@ func sliceRates(r io.Reader, began time.Time) ([]float64, error) {
 	}
 }
 
-// middle is the median of rates with its standard error, not below 1 %: what one short burst says of a whole migration.
+// middle is the median of rates with its standard error, not below 2 %: what one short burst says of a whole migration, as the
+// total times of 51 forecast moves told (half were off by more than 1.6 %).
 // A busy host makes single slices slow, and the mean with them.
 func middle(rates []float64) (vm.Rate, vm.Rate) {
 	slices.Sort(rates)
 	n := len(rates)
 	m := (rates[(n-1)/2] + rates[n/2]) / 2
 	spread := (rates[3*(n-1)/4] - rates[(n-1)/4]) / 1.35 // of a normal distribution
-	return vm.Rate(m), vm.Rate(math.Max(1.25*spread/math.Sqrt(float64(n)), m/100))
+	return vm.Rate(m), vm.Rate(math.Max(1.25*spread/math.Sqrt(float64(n)), m/50))
 }
 
 // pacer passes at most rate bytes a second.

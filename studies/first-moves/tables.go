@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -67,7 +66,7 @@ func soakTable(w io.Writer, all []Trial) error {
 func forecastTable(w io.Writer, all []Trial) error {
 	tw := table(w)
 	fmt.Fprintln(tw, "workload\tmethod\tn\tTMT s\tforecast\terror\tDT s\tforecast\tloss s\tforecast\tended")
-	var errors []float64
+	var misses []float64
 	var within, ended, verdicts int
 	for _, load := range workloads {
 		for _, m := range vm.Methods() {
@@ -93,7 +92,7 @@ func forecastTable(w io.Writer, all []Trial) error {
 				}
 				ftmt = append(ftmt, f.Mid)
 				e := math.Abs(f.Mid-t.TMT.Seconds()) / t.TMT.Seconds()
-				miss, errors = append(miss, 100*e), append(errors, 100*e)
+				miss, misses = append(miss, 100*e), append(misses, 100*e)
 				ended++
 				if f.Lo <= t.TMT.Seconds() && (f.Hi < 0 || t.TMT.Seconds() <= f.Hi) {
 					within++
@@ -103,13 +102,12 @@ func forecastTable(w io.Writer, all []Trial) error {
 				mid(dt), mid(fdt), mid(loss), mid(floss), done, n)
 		}
 	}
-	if err := tw.Flush(); err != nil || len(errors) == 0 {
+	if err := tw.Flush(); err != nil || len(misses) == 0 {
 		return err
 	}
-	e := stats.Sample(errors).MedianInterval(confidence, seed)
-	slices.Sort(errors)
+	e := stats.Sample(misses).MedianInterval(confidence, seed)
 	fmt.Fprintf(w, "\nerror of total time: median %.1f %% (95 %%: %.1f – %.1f), 90th percentile %.1f %%, n = %d that ended and were forecast to\n",
-		e.Mid, e.Lo, e.Hi, stats.Sample(errors).Quantile(0.9), len(errors))
+		e.Mid, e.Lo, e.Hi, stats.Sample(misses).Quantile(0.9), len(misses))
 	fmt.Fprintf(w, "inside the 80 %% interval: %d of %d; right on whether it ends: %d of %d\n", within, ended, verdicts, len(all))
 	return nil
 }
@@ -118,15 +116,24 @@ func mid(xs []float64) string {
 	if len(xs) == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.3g", stats.Sample(xs).Median())
+	m := stats.Sample(xs).Median()
+	if m < 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.3g", m)
 }
 
 func steeringTable(w io.Writer, all []Trial) error {
 	for _, m := range []vm.Method{vm.PreCopy, vm.PostCopy} {
-		for name, of := range map[string]func(Trial) float64{
-			"total time": func(t Trial) float64 { return t.TMT.Seconds() }, "downtime": func(t Trial) float64 { return t.DT.Seconds() }} {
-			a, b := paired(all, string(m)+"/bare/", string(m)+"/walm/", of)
-			if err := compared(w, fmt.Sprintf("%s, %s, walm − bare script, s", m, name), a, b, stats.Difference); err != nil {
+		for _, figure := range []struct {
+			name string
+			of   func(Trial) float64
+		}{
+			{"total time", func(t Trial) float64 { return t.TMT.Seconds() }},
+			{"downtime", func(t Trial) float64 { return t.DT.Seconds() }},
+		} {
+			a, b := paired(all, string(m)+"/bare/", string(m)+"/walm/", figure.of)
+			if err := compared(w, fmt.Sprintf("%s, %s, walm − bare script, s", m, figure.name), a, b, stats.Difference); err != nil {
 				return err
 			}
 		}
