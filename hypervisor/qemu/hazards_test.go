@@ -50,6 +50,9 @@ func TestHazardTCGCorruption(t *testing.T) {
 		source.reply("query-memory-size-summary", func(qmptest.Command) (any, error) {
 			return object{"base-memory": 384 * vm.MiB, "plugged-memory": 0}, nil
 		})
+		destination.reply("query-memory-size-summary", func(qmptest.Command) (any, error) {
+			return object{"base-memory": 393224 * vm.KiB, "plugged-memory": vm.GiB}, nil
+		})
 		p := pairOf(t, source, destination)
 		for _, m := range vm.Methods() {
 			err := p.Do(t.Context(), vm.Act{Kind: vm.ActPrepare, Method: m, Params: vm.DefaultParams(m)})
@@ -60,6 +63,9 @@ func TestHazardTCGCorruption(t *testing.T) {
 				continue
 			}
 			wants(t, err, string(m), "corrupts", "393224K")
+		}
+		if f := p.Destination.Features; f.RAM != vm.GiB+393224*vm.KiB || !strings.Contains(f.CorruptsTCG(), "plugged") {
+			t.Errorf("of %v with plugged memory: %q", f.RAM, f.CorruptsTCG())
 		}
 	})
 }
@@ -277,6 +283,12 @@ func TestHazardNoRAMSectionAfterFailure(t *testing.T) {
 		if last.Elapsed != 700*time.Millisecond || last.Remaining != 40 || last.Pass != 2 || last.Throttle != 20 ||
 			last.Rate != 1e6 || last.DirtyRate != 40960 {
 			t.Errorf("the reading is %+v", last)
+		}
+		source.status(vm.StatusSetup) // another attempt, of which nothing is read
+		next(t, p, vm.EventStatus)
+		source.status(vm.StatusFailed)
+		if e := next(t, p, vm.EventStatus); e.Progress == nil || *e.Progress != (vm.Progress{}) {
+			t.Errorf("the second failure comes with %+v", e.Progress)
 		}
 	})
 }

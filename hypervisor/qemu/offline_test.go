@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"walm/hypervisor/qmp/qmptest"
 	"walm/vm"
@@ -117,10 +118,17 @@ func TestOffline(t *testing.T) {
 				got, err = io.ReadAll(file)
 				return err
 			})
-			do(t, p, vm.ActPrepare, vm.Offline, vm.Params{})
+			const rate = 50e6
+			do(t, p, vm.ActPrepare, vm.Offline, vm.Params{Bandwidth: rate})
 			for _, kind := range []vm.ActKind{vm.ActSave, vm.ActCopy, vm.ActRestore} {
-				if e := phase(t, p, kind); e.Err != "" {
+				began := time.Now()
+				e := phase(t, p, kind)
+				if e.Err != "" {
 					t.Fatal(e.Err)
+				}
+				least := vm.Bytes(size).Over(rate) - 21*time.Millisecond // the last piece is not waited for
+				if took := time.Since(began); kind == vm.ActCopy && took < least {
+					t.Errorf("%d bytes were copied in %s, faster than was allowed", size, took)
 				}
 			}
 			if !bytes.Equal(got, state) {
@@ -307,10 +315,27 @@ func TestOfflineCancel(t *testing.T) {
 				t.Fatal(e.Err)
 			}
 			do(t, p, vm.ActCopy, vm.Offline, vm.Params{})
+			for arrived(t, dir) == 0 {
+				time.Sleep(time.Millisecond)
+			}
 			end.do(t, p)
 			wantEmpty(t, dir)
 		})
 	}
+}
+
+// arrived is how much of the state is at the destination.
+func arrived(t *testing.T, dir string) int64 {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*/destination.state")
+	if err != nil || len(files) == 0 {
+		return 0
+	}
+	info, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 // TestOfflineDiskFull saves and copies onto a disk without room, in a process that sees a small one.

@@ -300,7 +300,11 @@ func TestRelease(t *testing.T) {
 				}
 				destination.is(vm.RunStateRunning, object{"status": "completed"})
 			})
+			began := time.Now()
 			do(t, p, vm.ActRelease, "", vm.Params{})
+			if took := time.Since(began); took < time.Second {
+				t.Errorf("given back after %s", took)
+			}
 			check("destination", destination)
 		})
 	})
