@@ -163,9 +163,8 @@ func save(t *testing.T, file string, text []byte) {
 
 // process is a real QEMU with a guest that writes memory.
 type process struct {
-	dir  string
-	vm   *qmp.Conn // on a second monitor
-	name string
+	dir string
+	vm  *qmp.Conn // on a second monitor
 }
 
 // startQEMU starts a QEMU with memory, 64 MiB if that is 0.
