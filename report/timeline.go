@@ -116,7 +116,7 @@ func (t *timeline) moments(rec move.Record, list []phase) float64 {
 	for _, m := range ms {
 		x, w := t.x.at(m.at.Seconds()), textWidth(m.text)
 		anchor, l, r := "start", x, x+w
-		if (m.left && x-w > 0) || r > t.W {
+		if (m.left && x-w > 0) || r > t.W-12 { // a browser's font may be wider than ours
 			anchor, l, r = "end", x-w, x
 		}
 		labels = append(labels, label{m, x, anchor, place(l, r)})
