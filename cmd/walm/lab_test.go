@@ -49,6 +49,9 @@ func TestLab(t *testing.T) {
 	})
 }
 
+// together is how many scripts run at once: each has real guests, and two cores are few.
+const together = 4
+
 // bench starts QEMUs, from one thread that lasts as long as the test: they are to die with it.
 type bench struct {
 	cache  debian.Cache

@@ -5,18 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "32"); err != nil { // scripts mostly wait: a look at a VM takes 6.4 s
+	if err := flag.Set("test.parallel", strconv.Itoa(together)); err != nil {
 		panic(err)
 	}
+	// A SIGHUP that this process was told to ignore (nohup) would be ignored by every walm that it starts, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	testscript.Main(m, map[string]func(){"walm": main, "fakeqemu": fakeQEMU})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -87,14 +88,16 @@ func startFake(socket string, settings []string) (stop func(), err error) {
 	return stop, nil
 }
 
-// freeAddress is an address that nobody listens on.
+// freeAddress is an address that nobody listens on. Its port is none of those that the kernel gives away by itself, from
+// 32768 on: a script that runs at the same time could get it before this one uses it.
 func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // makeSocket KIND FILE makes a socket behind which there is no QEMU: of a server that has ended ("dead"), of one that
