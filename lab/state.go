@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,8 @@ func List() ([]State, error) {
 // Up says whether the lab belongs to somebody: its owner lives, or it was kept.
 func (s State) Up() bool { return s.Kept || s.Owner.alive() }
 
+var labID = regexp.MustCompile(`^[0-9a-f]{4}x[0-9]+$`)
+
 // Reap removes what labs have left behind whose walm was killed, and says which.
 func Reap() ([]string, error) {
 	states, err := List()
@@ -135,7 +138,11 @@ func Reap() ([]string, error) {
 	ids, err := netlab.Remains()
 	all = append(all, err)
 	for _, id := range ids {
-		// An id ends in its owner's pid, so that namespaces of a walm that is just starting are left alone.
+		// An id ends in its owner's pid, so that namespaces of a walm that is just starting are left alone. Others
+		// that netlab made are not a lab's.
+		if !labID.MatchString(id) {
+			continue
+		}
 		_, owner, _ := strings.Cut(id, "x")
 		pid, _ := strconv.Atoi(owner)
 		if slices.Contains(up, id) || slices.Contains(gone, id) || startTime(pid) != "" {
