@@ -149,7 +149,7 @@ func TestReap(t *testing.T) {
 	}
 }
 
-// TestAsk: a guest that does not answer is an error that names the question, not a hang.
+// TestAskUnanswered: a guest that does not answer is an error that names the question, not a hang.
 func TestAskUnanswered(t *testing.T) {
 	l := up(t, "idle")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
