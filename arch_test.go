@@ -35,6 +35,9 @@ var allowed = map[string][]string{
 
 	"lab":           {"..."}, // the lab is a product like cmd/walm: it chooses drivers and uses the whole loop
 	"lab/...":       {"vm", "lab", "lab/...", "internal/netns", "hypervisor/...", "observe"},
+	"lab/results":   {"vm", "predict", "measure", "lab/experiment"},
+	"lab/figures":   {"vm", "measure", "stats", "lab/experiment", "lab/results"},
+	"lab/trial":     {"..."}, // runs the plan on the lab
 	"lab/guest/...": {"vm", "lab/guest", "lab/guest/..."},
 	"cmd/walm":      {"..."},
 	"cmd/walm/...":  {"vm", "predict", "migrate", "report"},

@@ -1,0 +1,62 @@
+// Package study says what a study is: the experiments that reproduce a publication, and its claims, each with a check
+// that turns results into a verdict.
+package study
+
+import (
+	"io/fs"
+
+	"walm/lab/results"
+)
+
+// Study is one publication and its reproduction.
+type Study struct {
+	Name     string // of its folder: "salfner"
+	Title    string
+	Source   string   // the publication
+	Files    fs.FS    // experiments *.yaml, full/*.yaml, results/*.jsonl.zst
+	Runs     []string // the experiment files that its committed results come from, in order
+	Claims   []Claim
+	Figures  []Figure
+	Problems []string // where the publication contradicts itself or physics, and what our results say to it
+}
+
+// Claim is one statement of the publication.
+type Claim struct {
+	ID        string // "A-Fig7"
+	Text      string
+	Published string // its number, "none" where it printed none
+	Check     func(Data) Finding
+}
+
+// Data is what the study's experiments found, by the name of the experiment file without its extension. An experiment
+// that was not run is absent.
+type Data map[string]results.Set
+
+// Verdict is what our results say of a claim.
+type Verdict string
+
+// The verdicts.
+const (
+	Holds       Verdict = "holds"
+	HoldsInPart Verdict = "holds in part"
+	Fails       Verdict = "does not hold"
+	Untestable  Verdict = "cannot be tested here"
+)
+
+// Finding is the answer to a claim.
+type Finding struct {
+	Ours     string // our number with its interval and n
+	Verdict  Verdict
+	Evidence string // why, in a sentence
+}
+
+// Figure is a plot of the study's page.
+type Figure struct {
+	Name    string // of its file, "fig7"
+	Caption string
+	Run     string // experiment file without its extension
+	// What is drawn: a metric over a factor, a line for each level of By; other factors are held at Where.
+	Metric, Over, By string
+	Where            map[string]string
+	Kind             string // "lines", "surface", "bars", "timeline"
+}
