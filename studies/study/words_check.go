@@ -1,0 +1,87 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"walm/stats"
+)
+
+// Say is an estimate as findings show it: "1.52 s (1.5 – 1.6, n = 3)". n below 6 gives the range in place of an interval.
+func Say(e stats.Estimate, unit string) string {
+	if e.N == 0 {
+		return "nothing measured"
+	}
+	if math.IsInf(e.Mid, 1) {
+		return fmt.Sprintf("never ended (n = %d)", e.N)
+	}
+	return fmt.Sprintf("%s (%s – %s, n = %d)", quantity(e.Mid, unit), digits(e.Lo), digits(e.Hi), e.N)
+}
+
+// SayComparison is a paired comparison as findings show it.
+func SayComparison(c stats.Comparison, unit string) string {
+	if c.Contrast == stats.Ratio {
+		unit = "×"
+	}
+	return fmt.Sprintf("%s, p = %.2g", Say(c.Estimate, unit), c.P)
+}
+
+func quantity(v float64, unit string) string {
+	if unit == "" {
+		return digits(v)
+	}
+	return digits(v) + " " + unit
+}
+
+// digits shows three significant digits.
+func digits(v float64) string {
+	if math.IsInf(v, 1) {
+		return "∞"
+	}
+	return strconv.FormatFloat(round(v, 3), 'f', -1, 64)
+}
+
+func round(v float64, n int) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', n, 64), 64)
+	if err != nil {
+		return v
+	}
+	return rounded
+}
+
+// Number reads the number that a level begins with: 30 of "30%", 0.1 of "100ms" and 134217728 of "128MiB" are its
+// value in seconds and bytes. A level without one is NaN.
+func Number(level string) float64 {
+	units := []struct {
+		suffix string
+		factor float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"ms", 1e-3}, {"%", 1}, {"s", 1}, {"", 1}}
+	for _, u := range units {
+		if rest, ok := strings.CutSuffix(level, u.suffix); ok {
+			v, err := strconv.ParseFloat(rest, 64)
+			if err != nil {
+				return math.NaN()
+			}
+			return v * u.factor
+		}
+	}
+	return math.NaN()
+}
+
+// Over gives the levels of a factor as numbers beside a metric, one point a trial.
+func (t Trials) Over(factor string, m Metric) (x, y []float64) {
+	for _, trial := range t {
+		v, ok := m.Of(trial)
+		if !ok {
+			continue
+		}
+		for _, l := range trial.Cell {
+			if l.Factor == factor {
+				x, y = append(x, Number(l.Level)), append(y, v)
+			}
+		}
+	}
+	return x, y
+}
