@@ -1,5 +1,5 @@
 // Package study says what a study is: the experiments that reproduce a publication, and its claims, each with a check
-// that turns results into a verdict.
+// that turns results into a verdict. Report makes a study's page of the two.
 package study
 
 import (
@@ -10,14 +10,17 @@ import (
 
 // Study is one publication and its reproduction.
 type Study struct {
-	Name     string // of its folder: "salfner"
-	Title    string
-	Source   string   // the publication
-	Files    fs.FS    // experiments *.yaml, full/*.yaml, results/*.jsonl.zst
-	Runs     []string // the experiment files that its committed results come from, in order
+	Name   string // of its folder: "salfner"
+	Title  string
+	Source string // the publication
+	// Files are the study's folder: *.yaml, full/*.yaml, results/*.jsonl.zst, and in Markdown paper.md (what the
+	// publication did) and ours.md (what is done here in another way, and how to compare).
+	Files    fs.FS
+	Runs     []string // the experiment files that its committed results come from, in order: "vmsize.yaml"
 	Claims   []Claim
+	Tables   []Table
 	Figures  []Figure
-	Problems []string // where the publication contradicts itself or physics, and what our results say to it
+	Problems []Problem // where the publication contradicts itself or physics
 }
 
 // Claim is one statement of the publication.
@@ -41,13 +44,31 @@ const (
 	HoldsInPart Verdict = "holds in part"
 	Fails       Verdict = "does not hold"
 	Untestable  Verdict = "cannot be tested here"
+	NotRun      Verdict = "not run" // its experiment has no results
 )
+
+// Verdicts lists every verdict in display order.
+func Verdicts() []Verdict { return []Verdict{Holds, HoldsInPart, Fails, Untestable, NotRun} }
 
 // Finding is the answer to a claim.
 type Finding struct {
 	Ours     string // our number with its interval and n
 	Verdict  Verdict
 	Evidence string // why, in a sentence
+}
+
+// Problem is a place where the publication contradicts itself or physics.
+type Problem struct {
+	Text string
+	// Ours is what our results say to it; nil where reading, or arithmetic on the published numbers, is enough.
+	Ours func(Data) string
+}
+
+// Table is published numbers beside ours.
+type Table struct {
+	Caption string
+	Head    []string
+	Rows    func(Data) [][]string // none where the experiment was not run
 }
 
 // Figure is a plot of the study's page.

@@ -9,9 +9,6 @@ import (
 	"walm/stats"
 )
 
-// NotRun is the verdict on a claim whose experiment has no results.
-const NotRun Verdict = "not run"
-
 // Missing is the finding on a claim that needs an experiment that was not run, or cells of it in which nothing ended.
 func Missing(what string) Finding {
 	return Finding{Ours: "–", Verdict: NotRun, Evidence: "there are no results of " + what}
