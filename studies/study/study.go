@@ -20,7 +20,7 @@ type Study struct {
 	Claims   []Claim
 	Tables   []Table
 	Figures  []Figure
-	Problems []Problem // where the publication contradicts itself or physics
+	Problems []string // where the publication contradicts itself or physics, and which claim weighs it
 }
 
 // Claim is one statement of the publication.
@@ -55,13 +55,6 @@ type Finding struct {
 	Ours     string // our number with its interval and n
 	Verdict  Verdict
 	Evidence string // why, in a sentence
-}
-
-// Problem is a place where the publication contradicts itself or physics.
-type Problem struct {
-	Text string
-	// Ours is what our results say to it; nil where reading, or arithmetic on the published numbers, is enough.
-	Ours func(Data) string
 }
 
 // Table is published numbers beside ours.
