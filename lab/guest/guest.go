@@ -41,7 +41,7 @@ const kernel = "console=ttyS0 quiet panic=0 oops=panic tsc=reliable no_timer_che
 	"nowatchdog cryptomgr.notests ipv6.disable=1 8250.nr_uarts=2"
 
 // CommandLine is the kernel's command line for a guest on this machine with an address such as "10.77.0.10/24" (none:
-// no network) that starts with w (the zero Workload: none, until the host asks for one).
+// no network) that starts with w (none, until the host asks for one).
 func CommandLine(address string, w Workload) string {
 	line := kernel
 	if khz := counterRate(); khz > 0 {
@@ -50,7 +50,7 @@ func CommandLine(address string, w Workload) string {
 	if address != "" {
 		line += " walm.ip=" + address
 	}
-	if w.Kind != "" {
+	if len(w) > 0 {
 		line += " walm.load=" + w.String()
 	}
 	return line

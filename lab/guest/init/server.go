@@ -15,11 +15,11 @@ import (
 
 const beatEvery = 100 * time.Millisecond
 
-// server answers the host. Only serve's goroutine changes the runner.
+// server answers the host. Only serve's goroutine changes the job.
 type server struct {
-	port   *port
-	boot   string
-	runner atomic.Pointer[load.Runner]
+	port *port
+	boot string
+	job  atomic.Pointer[job]
 }
 
 func newServer(p *port) *server {
@@ -53,8 +53,8 @@ func (s *server) serve(workload string) error {
 
 // do carries c out and returns the answer.
 func (s *server) do(c wire.Command) wire.Message {
-	r := s.runner.Load()
-	if r == nil {
+	j := s.job.Load()
+	if j == nil {
 		switch c.Verb {
 		case wire.Stop, wire.Mark, wire.Verify, wire.Corrupt:
 			return failed("%s: no workload runs: start one first", c.Verb)
@@ -63,8 +63,8 @@ func (s *server) do(c wire.Command) wire.Message {
 	switch c.Verb {
 	case wire.Ping:
 		m := wire.Message{Kind: wire.Hello, Version: wire.Version, Boot: s.boot}
-		if r != nil {
-			m.Workload = r.Workload().String()
+		if j != nil {
+			m.Workload = j.memory.Workload().String()
 		}
 		return m
 	case wire.Start:
@@ -73,12 +73,12 @@ func (s *server) do(c wire.Command) wire.Message {
 		s.stop()
 		return wire.Message{Kind: wire.Stopped}
 	case wire.Mark:
-		r.Mark()
+		j.memory.Mark()
 		return wire.Message{Kind: wire.Marked}
 	case wire.Verify:
-		return wire.Message{Kind: wire.Verified, Check: r.Verify()}
+		return wire.Message{Kind: wire.Verified, Check: j.memory.Verify()}
 	case wire.Corrupt:
-		r.Corrupt(c.Page)
+		j.memory.Corrupt(c.Page)
 		return wire.Message{Kind: wire.Corrupted}
 	}
 	return failed("unknown command %.20q", c.Verb)
@@ -90,17 +90,17 @@ func (s *server) start(workload string) wire.Message {
 		return failed("%v", err)
 	}
 	s.stop()
-	r, err := load.Start(w)
+	j, err := startJob(w)
 	if err != nil {
 		return failed("%v", err)
 	}
-	s.runner.Store(r)
+	s.job.Store(j)
 	return wire.Message{Kind: wire.Ready, Workload: w.String(), Arena: w.Arena()}
 }
 
 func (s *server) stop() {
-	if r := s.runner.Swap(nil); r != nil {
-		r.Close()
+	if j := s.job.Swap(nil); j != nil {
+		j.close()
 	}
 }
 
@@ -116,8 +116,11 @@ func (s *server) beat() error {
 	}
 	for next := now.Nano(); ; {
 		m := wire.Message{Kind: wire.Beat, Up: time.Duration(now.Nano())}
-		if r := s.runner.Load(); r != nil {
-			m.Ops, m.Bytes = r.Ops(), r.Written()
+		if j := s.job.Load(); j != nil {
+			m.Ops, m.Bytes = j.ops(), j.memory.Written()
+			if err := j.died(); err != nil {
+				s.port.send(wire.Message{Kind: wire.Died, Error: err.Error()})
+			}
 		}
 		s.port.send(m)
 		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

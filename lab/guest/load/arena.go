@@ -24,7 +24,7 @@ type page [pageWords]uint64
 // Arena is memory whose every word is known: word j of page p is seed(p) + s·renewal + j·weyl, where s is the number
 // of writes to the page for the words that a write renews and 0 for the rest. A page that is stale, misplaced, zeroed
 // or damaged in one bit therefore differs from what it must hold. Weyl sequences cost one addition a word and neither
-// compress nor repeat within or between pages.
+// compress nor repeat within or between pages. Other contents give up one of these for the sake of what they are.
 //
 // The numbers of writes are kept apart from the pages, with a checksum of their own. They are memory that is written
 // too, so they are short and wrap: a working set of n pages dirties up to n/2048 pages more than itself.
@@ -36,6 +36,10 @@ type Arena struct {
 	marked []uint16 // writes, when last marked
 	met    int
 	memory []byte
+
+	content string
+	filled  int  // pages from here on are not allocated: zero
+	partial bool // filled changes
 }
 
 // Check is what a check of all of an Arena found.
@@ -53,8 +57,8 @@ func (c Check) OK() bool { return c.Pages > 0 && c.Bad == 0 && c.Met == 0 && c.T
 
 const firstPages = 4 // a Check must stay a short line
 
-// newArena maps size bytes, whole pages, and fills them.
-func newArena(size, fill vm.Bytes) (*Arena, error) {
+// newArena maps size bytes, whole pages, and fills them; a partial one is filled by its writes and can be renounced.
+func newArena(size, fill vm.Bytes, content string, partial bool) (*Arena, error) {
 	m, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("map %v for the workload: %w", size, err)
@@ -65,12 +69,66 @@ func newArena(size, fill vm.Bytes) (*Arena, error) {
 		renew:  int(fill) / wordSize,
 		writes: make([]uint16, n),
 		marked: make([]uint16, n),
-		memory: m,
+		memory: m, content: content, partial: partial,
 	}
-	for p := range a.pages {
-		run(a.pages[p][:], seed(p))
+	for a.filled < len(a.pages) && !partial {
+		a.fill(a.pages[a.filled][:], a.filled, 0, 0)
+		a.filled++
 	}
 	return a, nil
+}
+
+// renounce gives all memory back to the kernel, which hands out zeros the next time it is touched.
+func (a *Arena) renounce() {
+	if unix.Madvise(a.memory, unix.MADV_DONTNEED) == nil {
+		a.filled = 0
+	}
+}
+
+// fill writes what words, from word j of page p on, hold after so many writes.
+func (a *Arena) fill(words []uint64, p, j int, writes uint16) {
+	switch x := a.base(p) + uint64(writes)*renewal; a.content {
+	case Zero:
+		clear(words)
+	case Text:
+		for i := range words {
+			words[i] = text(x, i+j)
+		}
+	default:
+		run(words, x+uint64(j)*weyl)
+	}
+}
+
+// differs returns a word that is zero if words are as fill writes them.
+func (a *Arena) differs(words []uint64, p, j int, writes uint16) (d uint64) {
+	switch x := a.base(p) + uint64(writes)*renewal; a.content {
+	case Zero:
+		for _, w := range words {
+			d |= w
+		}
+		return d
+	case Text:
+		for i, w := range words {
+			d |= w ^ text(x, i+j)
+		}
+		return d
+	default:
+		return differs(words, x+uint64(j)*weyl)
+	}
+}
+
+// text is a word of what compresses: a word in three is new.
+func text(x uint64, j int) uint64 { return x + uint64(j/3)*weyl }
+
+// alike is how many pages of duplicate content have the same base.
+const alike = 8
+
+// base is the first word of page p before any write.
+func (a *Arena) base(p int) uint64 {
+	if a.content == Duplicate {
+		return seed(p / alike)
+	}
+	return seed(p)
 }
 
 func (a *Arena) free() error {
@@ -126,7 +184,7 @@ const mask = 1<<64 - 1 // constants are exact: their multiples must be cut to a 
 // good by the next one, and no later check could tell.
 func (a *Arena) write(p int) {
 	s, w, b := &a.writes[p], &a.pages[p], seed(p)
-	if w[0] != b+uint64(*s)*renewal {
+	if a.first(p) != w[0] {
 		a.met++
 	}
 	*s++
@@ -134,7 +192,16 @@ func (a *Arena) write(p int) {
 	if *s == 0 {
 		a.sum -= b << 16
 	}
-	run(w[:a.renew], b+uint64(*s)*renewal)
+	a.fill(w[:a.renew], p, 0, *s)
+	a.filled = max(a.filled, p+1)
+}
+
+// first is the word that page p must begin with.
+func (a *Arena) first(p int) uint64 {
+	if a.content == Zero || p >= a.filled {
+		return 0
+	}
+	return a.base(p) + uint64(a.writes[p])*renewal
 }
 
 // read reads all of page p.
@@ -145,9 +212,11 @@ func (a *Arena) read(p int) {
 }
 
 func (a *Arena) holds(p int) bool {
-	w, b := &a.pages[p], seed(p)
-	return differs(w[:a.renew], b+uint64(a.writes[p])*renewal)|
-		differs(w[a.renew:], b+uint64(a.renew)*weyl) == 0
+	w := &a.pages[p]
+	if p >= a.filled {
+		return *w == page{}
+	}
+	return a.differs(w[:a.renew], p, 0, a.writes[p])|a.differs(w[a.renew:], p, a.renew, 0) == 0
 }
 
 // mark makes check count the pages written from here on.

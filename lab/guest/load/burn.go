@@ -5,26 +5,27 @@ import (
 	"time"
 )
 
-// period is the duty cycle of the CPU workload.
-const period = 10 * time.Millisecond
+// dutyCycle is of the CPU workload.
+const dutyCycle = 10 * time.Millisecond
 
-// burn computes for r.work.Load percent of every period on a thread of its own. The share is of elapsed time, so a
+// burn computes for the part's share of every duty cycle on a thread of its own. The share is of elapsed time, so a
 // guest that is throttled does less work, as one that serves requests would.
-func (r *Runner) burn() {
+func (k *worker) burn() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	busy := period * time.Duration(r.work.Load) / 100
+	busy := dutyCycle * time.Duration(k.part.Load) / 100
+	rest := phases{busy: k.part.Busy, quiet: k.part.Quiet}
 	x := uint64(weyl)
 	for start := time.Now(); ; start = time.Now() {
-		for time.Since(start) < busy {
+		for rest.left(start) == 0 && time.Since(start) < busy {
 			x = compute(x)
-			r.ops.Add(1)
+			k.ops.Add(1)
 		}
 		select {
-		case <-r.done:
+		case <-k.done:
 			return
 		default:
-			time.Sleep(time.Until(start.Add(period)))
+			time.Sleep(time.Until(start.Add(dutyCycle)))
 		}
 	}
 }

@@ -11,7 +11,7 @@ const (
 
 // pacer spreads rate pages per second over slices. Its zero time is when it is first asked.
 type pacer struct {
-	rate int       // above 0
+	rate float64   // above 0
 	from time.Time // when the current count began
 	done int       // since from
 }
@@ -34,8 +34,71 @@ func (p *pacer) due(now time.Time) (pages int, wait time.Duration) {
 	return pages, 0
 }
 
-func (p *pacer) pages(d time.Duration) int { return int(float64(p.rate) * d.Seconds()) }
+func (p *pacer) pages(d time.Duration) int { return int(p.rate * d.Seconds()) }
 
 func (p *pacer) time(pages int) time.Duration {
-	return time.Duration(float64(pages) / float64(p.rate) * float64(time.Second))
+	return time.Duration(float64(pages) / p.rate * float64(time.Second))
+}
+
+// schedule says how many pages to do now or, if none, how long to wait.
+type schedule interface {
+	due(now time.Time) (pages int, wait time.Duration)
+}
+
+// pacer is what spreads p's work over time, nil where it works flat out or not at all.
+func (p Part) pacer() schedule {
+	switch {
+	case p.Blocks > 0:
+		return &bursts{blocks: p.Blocks, period: p.Period}
+	case p.Kind == Array && p.Delay > 0:
+		return &pacer{rate: 1 / p.Delay.Seconds()}
+	case p.Rate > 0:
+		return &pacer{rate: float64(p.Rate)}
+	}
+	return nil
+}
+
+// bursts does a number of blocks as fast as it can at the start of every period. Its zero time is when it is first asked.
+type bursts struct {
+	blocks int
+	period time.Duration
+	from   time.Time
+	done   int // since from
+}
+
+func (b *bursts) due(now time.Time) (pages int, wait time.Duration) {
+	if b.from.IsZero() {
+		b.from = now
+	}
+	begun := int(now.Sub(b.from)/b.period) + 1 // periods
+	// What was missed by more than a period is dropped, as pacer does it.
+	if late := now.Sub(b.from) - time.Duration(b.done/b.blocks)*b.period; late > max(2*b.period, maxLate) {
+		b.from, b.done, begun = now, 0, 1
+	}
+	if left := begun*b.blocks - b.done; left > 0 {
+		pages = min(left, flatOut)
+		b.done += pages
+		return pages, 0
+	}
+	return 0, b.from.Add(time.Duration(begun) * b.period).Sub(now)
+}
+
+// phases are stretches of work and of rest in turn. Without quiet ones, it is always time to work.
+type phases struct {
+	busy, quiet time.Duration
+	from        time.Time
+}
+
+// left is how long it still rests; 0 while it works.
+func (p *phases) left(now time.Time) time.Duration {
+	if p.quiet == 0 {
+		return 0
+	}
+	if p.from.IsZero() {
+		p.from = now
+	}
+	if at := now.Sub(p.from) % (p.busy + p.quiet); at >= p.busy {
+		return p.busy + p.quiet - at
+	}
+	return 0
 }

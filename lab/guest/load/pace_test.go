@@ -7,7 +7,7 @@ import (
 )
 
 // play asks p until d has passed on a clock that only waiting moves, with stalls at the given times.
-func play(p *pacer, d time.Duration, stalls map[time.Duration]time.Duration) (pages, most int) {
+func play(p schedule, d time.Duration, stalls map[time.Duration]time.Duration) (pages, most int) {
 	start := time.Unix(1000, 0)
 	now := start
 	for now.Sub(start) < d {
@@ -47,7 +47,7 @@ func TestPacer(t *testing.T) {
 		if c.stall > 0 {
 			stalls[time.Second] = c.stall
 		}
-		got, most := play(&pacer{rate: c.rate}, c.d, stalls)
+		got, most := play(&pacer{rate: float64(c.rate)}, c.d, stalls)
 		// A slice or page may be under way at the end, and one is lost at a stall.
 		if tolerance := max(2, 3*slice.Seconds()*float64(c.rate)); math.Abs(float64(got)-c.want) > tolerance {
 			t.Errorf("%d/s for %v with a stall of %v: %d pages, want %.0f", c.rate, c.d, c.stall, got, c.want)

@@ -1,126 +1,131 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"walm/vm"
 )
 
-// Runner does a workload. Its methods may be called from any goroutine, but not after Close.
+// Runner does a workload's parts on memory and CPUs. Its methods may be called from any goroutine, but not after Close.
 type Runner struct {
 	work  Workload
-	arena *Arena
-	ops   atomic.Uint64
-	calls chan func() // run between two batches, when no write is half done
-	done  chan struct{}
-	ended sync.WaitGroup
+	parts []*worker
+	quiet *worker // memory to be checked where no part has any
 }
 
-// Start fills w's memory and then begins to work, on threads of its own.
+// Start fills w's memory and then begins to work, on threads of its own. Parts that need a device are left to the caller.
 func Start(w Workload) (*Runner, error) {
-	fill := w.Fill
-	if !w.writes() {
-		fill = 0
-	}
-	a, err := newArena(w.Arena(), fill)
-	if err != nil {
-		return nil, fmt.Errorf("start %v: %w", w, err)
-	}
-	r := &Runner{work: w, arena: a, calls: make(chan func()), done: make(chan struct{})}
-	r.ended.Go(r.loop)
-	if w.Kind == CPU {
-		for range runtime.NumCPU() {
-			r.ended.Go(r.burn)
+	r := &Runner{work: w}
+	var memory vm.Bytes
+	for _, p := range w {
+		k, err := startWorker(p)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start %v: %w", p, err), r.Close())
 		}
+		r.parts = append(r.parts, k)
+		memory += p.arena()
 	}
+	if memory > 0 {
+		return r, nil
+	}
+	quiet, err := startWorker(Part{Kind: Static, WorkingSet: quietArena, Content: RandomContent})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %v: %w", w, err), r.Close())
+	}
+	r.quiet = quiet
 	return r, nil
 }
 
 // Workload is what r does.
 func (r *Runner) Workload() Workload { return r.work }
 
-// Ops is how much work is done since the start: pages written or read, or blocks of computation.
-func (r *Runner) Ops() uint64 { return r.ops.Load() }
+// Ops is how much work part i has done since the start: pages written or read, or blocks of computation.
+func (r *Runner) Ops(i int) uint64 { return r.parts[i].ops.Load() }
 
 // Written is how many bytes have been written since the start.
 func (r *Runner) Written() vm.Bytes {
-	if !r.work.writes() {
-		return 0
+	var sum vm.Bytes
+	for _, k := range r.parts {
+		sum += k.written()
 	}
-	return vm.Bytes(r.ops.Load()) * r.work.Fill
+	return sum
 }
 
 // Mark makes Verify count the pages that are written from here on.
-func (r *Runner) Mark() { r.call(r.arena.mark) }
+func (r *Runner) Mark() {
+	for _, k := range r.all() {
+		k.call(k.arena.mark)
+	}
+}
 
-// Verify checks all of r's memory while the work waits.
-func (r *Runner) Verify() (c Check) {
-	r.call(func() { c = r.arena.check() })
-	return c
+// Verify checks all of r's memory, part by part, while that part waits.
+func (r *Runner) Verify() Check {
+	var sum Check
+	sum.Table = true
+	for _, k := range r.all() {
+		var c Check
+		k.call(func() { c = k.arena.check() })
+		for _, p := range c.First {
+			if len(sum.First) < firstPages {
+				sum.First = append(sum.First, sum.Pages+p)
+			}
+		}
+		sum.Pages, sum.Bad, sum.Met, sum.Written = sum.Pages+c.Pages, sum.Bad+c.Bad, sum.Met+c.Met, sum.Written+c.Written
+		sum.Table = sum.Table && c.Table
+	}
+	return sum
 }
 
 // Corrupt flips one bit of a page: a check that cannot fail proves nothing.
 func (r *Runner) Corrupt(page uint) {
-	r.call(func() { r.arena.corrupt(int(page % uint(len(r.arena.pages)))) })
+	all := r.all()
+	pages := 0
+	for _, k := range all {
+		pages += len(k.arena.pages)
+	}
+	at := int(page % uint(pages))
+	for _, k := range all {
+		if at < len(k.arena.pages) {
+			k.call(func() { k.arena.corrupt(at) })
+			return
+		}
+		at -= len(k.arena.pages)
+	}
+}
+
+// all are the workers that have memory.
+func (r *Runner) all() []*worker {
+	var all []*worker
+	for _, k := range append(r.parts[:len(r.parts):len(r.parts)], r.quiet) {
+		if k != nil && k.arena != nil {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
 // Close ends the work and gives its memory back.
 func (r *Runner) Close() error {
-	close(r.done)
-	r.ended.Wait()
-	return r.arena.free()
-}
-
-func (r *Runner) call(f func()) {
-	returned := make(chan struct{})
-	r.calls <- func() { f(); close(returned) }
-	<-returned
-}
-
-// loop does the memory work of r and runs calls in between.
-func (r *Runner) loop() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	step := r.step()
-	p := pacer{rate: r.work.Rate}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		var pages int
-		var wait time.Duration = -1 // until called
-		switch {
-		case step == nil:
-		case r.work.Rate == 0:
-			pages = flatOut
-		default:
-			pages, wait = p.due(time.Now())
+	var all []error
+	for _, k := range append(r.parts[:len(r.parts):len(r.parts)], r.quiet) {
+		if k != nil {
+			all = append(all, k.close())
 		}
-		if !r.lookUp(pages > 0, wait, timer) {
-			return
-		}
-		for range pages {
-			step()
-		}
-		r.ops.Add(uint64(pages))
 	}
+	return errors.Join(all...)
 }
-
-// flatOut is how many pages to do between two looks at what else is asked: 16 MiB at most, under 10 ms where memory is
-// written at 2 GB/s.
-const flatOut = 256
 
 // lookUp runs a call if there is one; if not busy it waits for one for so long, or, if negative, for ever.
-// It returns false at the end of r.
-func (r *Runner) lookUp(busy bool, wait time.Duration, timer *time.Timer) bool {
+// It returns false at the end of k.
+func (k *worker) lookUp(busy bool, wait time.Duration, timer *time.Timer) bool {
 	if busy {
 		select {
-		case <-r.done:
+		case <-k.done:
 			return false
-		case f := <-r.calls:
+		case f := <-k.calls:
 			f()
 		default:
 		}
@@ -132,38 +137,47 @@ func (r *Runner) lookUp(busy bool, wait time.Duration, timer *time.Timer) bool {
 		late = timer.C
 	}
 	select {
-	case <-r.done:
+	case <-k.done:
 		return false
-	case f := <-r.calls:
+	case f := <-k.calls:
 		f()
 	case <-late:
 	}
 	return true
 }
 
-// step returns what does the next page, nil for a kind that touches none.
-func (r *Runner) step() func() {
-	a, n := r.arena, len(r.arena.pages)
-	next, x := -1, uint64(weyl)
-	switch r.work.Kind {
-	case Cyclic, Read:
-		do := a.write
-		if r.work.Kind == Read {
-			do = a.read
-		}
-		return func() {
-			if next++; next == n {
-				next = 0
+// loop does the memory work of k and runs calls in between.
+func (k *worker) loop() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	step := k.step()
+	pace := k.part.pacer()
+	rest := phases{busy: k.part.Busy, quiet: k.part.Quiet}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var pages int
+		var wait time.Duration = -1 // until called
+		if step != nil && k.part.Rate != 0 || pace != nil {
+			now := time.Now()
+			switch wait = rest.left(now); {
+			case wait > 0:
+			case pace != nil:
+				pages, wait = pace.due(now)
+			default:
+				pages = flatOut
 			}
-			do(next)
 		}
-	case Random:
-		return func() {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-			a.write(a.pick(x * renewal))
+		if !k.lookUp(pages > 0, wait, timer) {
+			return
 		}
+		for range pages {
+			step()
+		}
+		k.ops.Add(uint64(pages))
 	}
-	return nil
 }
+
+// flatOut is how many pages to do between two looks at what else is asked: 16 MiB at most, under 10 ms where memory is
+// written at 2 GB/s.
+const flatOut = 256

@@ -31,14 +31,14 @@ func TestRunnerKeepsRate(t *testing.T) {
 			r := start(t, workload)
 			time.Sleep(time.Second)
 			r.Mark()
-			at := r.Ops()
+			at := r.Ops(0)
 			time.Sleep(10 * time.Second)
-			c, done := r.Verify(), r.Ops()-at
+			c, done := r.Verify(), r.Ops(0)-at
 			if done < 19_980 || done > 20_020 {
 				t.Errorf("%s: %d pages in 10 s, want 20000", workload, done)
 			}
-			wantWritten, wantBytes := 16, vm.Bytes(r.Ops())*r.Workload().Fill
-			if r.Workload().Kind == Read {
+			wantWritten, wantBytes := 16, vm.Bytes(r.Ops(0))*r.Workload()[0].Fill
+			if r.Workload()[0].Kind == Read {
 				wantWritten = 0
 			}
 			if c.Written != wantWritten || c.Pages != 16 {
@@ -61,7 +61,7 @@ func TestRunnerKeepsRate(t *testing.T) {
 func TestRunnerFlatOut(t *testing.T) {
 	r := start(t, "random:wset=1MiB,fill=4KiB")
 	defer r.Close()
-	for r.Ops() < 5000 {
+	for r.Ops(0) < 5000 {
 		runtime.Gosched()
 	}
 	if c := r.Verify(); !c.OK() || c.Pages != 256 || c.Written == 0 {
@@ -88,7 +88,7 @@ func TestRunnerQuiet(t *testing.T) {
 
 func TestBurn(t *testing.T) {
 	r := start(t, "cpu:load=50")
-	for r.Ops() < 10 {
+	for r.Ops(0) < 10 {
 		runtime.Gosched()
 	}
 	if err := r.Close(); err != nil {

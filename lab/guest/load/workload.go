@@ -3,187 +3,205 @@
 package load
 
 import (
-	"fmt"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
 
 	"walm/vm"
 )
 
-// Workload is what a guest is busy with. Fields that a kind does not use are zero.
-type Workload struct {
+// Workload is what a guest is busy with: parts that run side by side. The first part's work is the workload's.
+type Workload []Part
+
+// Part is one kind of work. Fields that its kind does not use are zero.
+type Part struct {
 	Kind       string
-	WorkingSet vm.Bytes // memory worked on, whole pages
-	Rate       int      // pages per second; 0: flat out
-	Fill       vm.Bytes // bytes at the start of a page that a write renews
-	Load       int      // percent of each vCPU
+	WorkingSet vm.Bytes      // memory worked on, whole pages; 0: none, and the part does nothing
+	Rate       int           // pages, requests or blocks per second; 0: none; Max: flat out
+	Fill       vm.Bytes      // bytes at the start of a page that a write renews
+	Blocks     int           // written in a burst at the start of each Period; 0: evenly, at Rate
+	Period     time.Duration //
+	Delay      time.Duration // between two elements of an array; 0: none
+	Skew       float64       // of a Zipf distribution
+	Content    string        // of the memory: one of the contents
+	Busy       time.Duration // it works for so long,
+	Quiet      time.Duration // then rests for so long; 0: never
+	Load       int           // percent of each vCPU
+	Traffic    vm.Bytes      // bytes per second through the network
+	Name       string        // of a program
+	Threads    int           // of a program
 }
 
-// The kinds of workload.
+// Max is the Rate of what works flat out.
+const Max = -1
+
+// The kinds of work.
 const (
-	Idle   = "idle"   // nothing
-	CPU    = "cpu"    // burns Load percent of each vCPU, writes no memory
-	Cyclic = "cyclic" // renews pages one after the other
-	Random = "random" // renews pages picked uniformly
-	Read   = "read"   // reads pages one after the other, all of each
-	Static = "static" // fills its memory once, then nothing
+	Idle       = "idle"       // nothing
+	CPU        = "cpu"        // burns Load percent of each vCPU, writes no memory
+	Static     = "static"     // fills its memory once, then nothing
+	Cyclic     = "cyclic"     // renews pages one after the other
+	Random     = "random"     // renews pages picked uniformly
+	Zipf       = "zipf"       // renews pages picked with a Zipf distribution, the popular ones scattered
+	Array      = "array"      // rewrites an array element by element, with a delay between two
+	Stress     = "stress"     // allocates memory, writes all of every page, frees it, again
+	Read       = "read"       // reads pages one after the other, all of each
+	ReadRandom = "readrandom" // reads pages picked uniformly, all of each
+	NetOut     = "net-out"    // sends to the lab's client
+	NetIn      = "net-in"     // is sent to by the lab's client
+	Disk       = "disk"       // writes numbered blocks to its disk, each on the disk before the next
+	Program    = "program"    // a real program from the guest's disk
+)
+
+// The contents of memory.
+const (
+	RandomContent = "random"    // does not compress
+	Text          = "text"      // compresses to about two fifths
+	Zero          = "zero"      // is written, and zero all the same
+	Duplicate     = "duplicate" // pages alike in groups of eight, while they are written equally often
 )
 
 const (
-	quietArena  = 16 * vm.MiB // what a kind without a working set still keeps filled, so that it can be checked
+	quietArena  = 16 * vm.MiB // what a workload without a working set still keeps filled, so that it can be checked
 	defaultFill = 64          // a cache line
+	defaultSkew = 0.99        // YCSB's
 	maxSet      = vm.TiB
 	maxRate     = 100_000_000 // ten times what a page write costs at least
 )
 
-// kinds holds the keys that each kind takes, in the order in which String writes them.
-var kinds = []struct {
+// kind is a kind of work with the keys that it takes, in the order in which String writes them.
+type kind struct {
 	name string
 	keys []string
-}{
-	{Idle, nil},
-	{CPU, []string{"load"}},
-	{Cyclic, []string{"wset", "rate", "fill"}},
-	{Random, []string{"wset", "rate", "fill"}},
-	{Read, []string{"wset", "rate"}},
-	{Static, []string{"wset"}},
 }
 
-func keysOf(kind string) ([]string, error) {
-	names := make([]string, 0, len(kinds))
-	for _, k := range kinds {
-		if k.name == kind {
-			return k.keys, nil
-		}
-		names = append(names, k.name)
+func kinds() []kind {
+	phases := []string{"busy", "quiet"}
+	writer := append([]string{"wset", "rate", "fill", "content"}, phases...)
+	return []kind{
+		{Idle, nil},
+		{CPU, append([]string{"load"}, phases...)},
+		{Static, []string{"wset", "content"}},
+		{Cyclic, append([]string{"wset", "rate", "bpc", "period", "fill", "content"}, phases...)},
+		{Random, writer},
+		{Zipf, append([]string{"wset", "rate", "skew", "fill", "content"}, phases...)},
+		{Array, append([]string{"size", "delay", "fill"}, phases...)},
+		{Stress, append([]string{"size", "rate", "content"}, phases...)},
+		{Read, append([]string{"wset", "rate"}, phases...)},
+		{ReadRandom, append([]string{"wset", "rate"}, phases...)},
+		{NetOut, []string{"rate"}},
+		{NetIn, []string{"rate"}},
+		{Disk, []string{"rate"}},
+		{Program, []string{"name", "rate", "size", "threads"}},
 	}
-	return nil, fmt.Errorf("unknown workload %q: one of %s", kind, strings.Join(names, ", "))
-}
-
-// Parse reads a workload such as "cyclic:wset=256MiB,rate=20000,fill=64B". A rate of "max", or none, is flat out.
-func Parse(s string) (Workload, error) {
-	kind, list, colon := strings.Cut(s, ":")
-	keys, err := keysOf(kind)
-	if err != nil {
-		return Workload{}, err
-	}
-	w := Workload{Kind: kind}
-	given := map[string]bool{}
-	for pair := range strings.SplitSeq(list, ",") {
-		if !colon {
-			break
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		if err := w.set(keys, key, value); err != nil {
-			return Workload{}, fmt.Errorf("workload %q: %w", s, err)
-		}
-		if given[key] {
-			return Workload{}, fmt.Errorf("workload %q: %s is given twice", s, key)
-		}
-		given[key] = true
-	}
-	for _, key := range keys {
-		switch {
-		case given[key]:
-		case key == "wset":
-			return Workload{}, fmt.Errorf("workload %q: %s needs its working set: write for example %s:wset=256MiB",
-				s, kind, kind)
-		case key == "fill":
-			w.Fill = defaultFill
-		case key == "load":
-			w.Load = 100
-		}
-	}
-	return w, nil
-}
-
-func (w *Workload) set(keys []string, key, value string) (err error) {
-	known := false
-	for _, k := range keys {
-		known = known || k == key
-	}
-	switch {
-	case len(keys) == 0:
-		return fmt.Errorf("%s takes no settings, not even %q", w.Kind, key)
-	case !known:
-		return fmt.Errorf("unknown setting %q: %s takes %s", key, w.Kind, strings.Join(keys, ", "))
-	}
-	switch key {
-	case "wset":
-		w.WorkingSet, err = vm.ParseBytes(value)
-		if err == nil && (w.WorkingSet < vm.Page || w.WorkingSet > maxSet) {
-			err = fmt.Errorf("wset=%s: from 4KiB to 1TiB", value)
-		}
-		w.WorkingSet = (w.WorkingSet + vm.Page - 1) / vm.Page * vm.Page
-	case "fill":
-		w.Fill, err = vm.ParseBytes(value)
-		if err == nil && (w.Fill < wordSize || w.Fill > vm.Page || w.Fill%wordSize != 0) {
-			err = fmt.Errorf("fill=%s: from 8B to 4KiB, a multiple of 8", value)
-		}
-	case "rate":
-		if value != "max" {
-			w.Rate, err = number(key, value, 0, maxRate)
-		}
-	case "load":
-		w.Load, err = number(key, value, 1, 100)
-	}
-	return err
-}
-
-func number(key, value string, lo, hi int) (int, error) {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < lo || n > hi {
-		return 0, fmt.Errorf("%s=%s: a whole number from %d to %d", key, value, lo, hi)
-	}
-	return n, nil
-}
-
-// String writes w as Parse reads it.
-func (w Workload) String() string {
-	keys, _ := keysOf(w.Kind)
-	pairs := make([]string, 0, len(keys))
-	for _, key := range keys {
-		var value string
-		switch key {
-		case "wset":
-			value = exact(w.WorkingSet)
-		case "fill":
-			value = exact(w.Fill)
-		case "rate":
-			if value = strconv.Itoa(w.Rate); w.Rate == 0 {
-				value = "max"
-			}
-		case "load":
-			value = strconv.Itoa(w.Load)
-		}
-		pairs = append(pairs, key+"="+value)
-	}
-	if len(pairs) == 0 {
-		return w.Kind
-	}
-	return w.Kind + ":" + strings.Join(pairs, ",")
-}
-
-// exact writes b in the largest unit that leaves no fraction: vm.Bytes.String rounds.
-func exact(b vm.Bytes) string {
-	for _, u := range []struct {
-		name string
-		size vm.Bytes
-	}{{"GiB", vm.GiB}, {"MiB", vm.MiB}, {"KiB", vm.KiB}} {
-		if b >= u.size && b%u.size == 0 {
-			return strconv.FormatInt(int64(b/u.size), 10) + u.name
-		}
-	}
-	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
 // Arena is how much memory w fills and can check.
 func (w Workload) Arena() vm.Bytes {
-	if w.WorkingSet == 0 {
+	var sum vm.Bytes
+	for _, p := range w {
+		sum += p.arena()
+	}
+	if sum == 0 {
 		return quietArena
 	}
-	return w.WorkingSet
+	return sum
 }
 
-// writes says whether w renews pages.
-func (w Workload) writes() bool { return w.Kind == Cyclic || w.Kind == Random }
+func (p Part) arena() vm.Bytes {
+	if p.Kind == Program {
+		return 0
+	}
+	return p.WorkingSet
+}
+
+// Disk says whether w needs the guest's disk.
+func (w Workload) Disk() bool {
+	return slices.ContainsFunc(w, func(p Part) bool { return p.Kind == Disk || p.Kind == Program })
+}
+
+// Network says whether the lab's client takes part in w.
+func (w Workload) Network() bool {
+	return slices.ContainsFunc(w, func(p Part) bool { return p.Kind == NetOut || p.Kind == NetIn })
+}
+
+// Find is the first part of a kind.
+func (w Workload) Find(kind string) (Part, bool) {
+	for _, p := range w {
+		if p.Kind == kind {
+			return p, true
+		}
+	}
+	return Part{}, false
+}
+
+// writes says whether p renews pages.
+func (p Part) writes() bool {
+	switch p.Kind {
+	case Cyclic, Random, Zipf, Array, Stress:
+		return true
+	}
+	return false
+}
+
+// Asked is the work per second that w is asked for, as its beats count it; 0 where it does what it can.
+func (w Workload) Asked() float64 {
+	if len(w) == 0 {
+		return 0
+	}
+	p := w[0]
+	var asked float64
+	switch {
+	case p.WorkingSet == 0 && slices.Contains([]string{Cyclic, Random, Zipf, Array, Stress, Read, ReadRandom}, p.Kind):
+		return 0
+	case p.Blocks > 0:
+		asked = float64(p.Blocks) / p.Period.Seconds()
+	case p.Kind == Array && p.Delay > 0:
+		asked = 1 / p.Delay.Seconds()
+	case p.Traffic > 0:
+		asked = float64(p.Traffic)
+	case p.Rate > 0:
+		asked = float64(p.Rate)
+	}
+	if p.Quiet > 0 {
+		asked *= p.Busy.Seconds() / (p.Busy + p.Quiet).Seconds()
+	}
+	return asked
+}
+
+// Scale divides the sizes and the rates of w by a number, so that their ratios to one another and to a link that is
+// divided alike stay. Times, shares and fills stay as they are. What was not nothing stays at least a page, or one a second.
+func (w Workload) Scale(by float64) Workload {
+	size := func(b vm.Bytes) vm.Bytes {
+		if b == 0 {
+			return 0
+		}
+		return max(vm.Page, (vm.Bytes(float64(b)/by)+vm.Page/2)/vm.Page*vm.Page)
+	}
+	count := func(n int) int {
+		if n <= 0 {
+			return n
+		}
+		return max(1, int(float64(n)/by+0.5))
+	}
+	scaled := slices.Clone(w)
+	for i, p := range scaled {
+		p.WorkingSet, p.Traffic = size(p.WorkingSet), vm.Bytes(float64(p.Traffic)/by)
+		if p.Kind != Program && p.Kind != Disk { // these are the program's own business, and the disk's
+			p.Rate = count(p.Rate)
+		}
+		p.Blocks = count(p.Blocks)
+		p.Delay = time.Duration(float64(p.Delay) * by)
+		scaled[i] = p
+	}
+	return scaled
+}
+
+// String writes w as Parse reads it.
+func (w Workload) String() string {
+	parts := make([]string, len(w))
+	for i, p := range w {
+		parts[i] = p.String()
+	}
+	return strings.Join(parts, "+")
+}

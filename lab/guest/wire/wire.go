@@ -20,6 +20,15 @@ const Version = 1
 // EchoPort is the UDP port on which a guest sends every datagram back.
 const EchoPort = 7707
 
+// Traffic of the workloads net-out and net-in: datagrams of so many bytes, which fit into one frame, to this port.
+const (
+	TrafficPort = 7708
+	Datagram    = 1400
+)
+
+// ClientAddress is the lab's client, as the guest sees it.
+var ClientAddress = [4]byte{10, 77, 0, 9}
+
 // Kind is what a Message tells.
 type Kind string
 
@@ -33,6 +42,7 @@ const (
 	Stopped   Kind = "stopped"   // answer to Stop
 	Corrupted Kind = "corrupted" // answer to Corrupt
 	Error     Kind = "error"     // Error says what could not be done
+	Died      Kind = "died"      // Error says which part of the workload has ended by itself, and why
 )
 
 // Message is one line from the guest. Fields that its Kind does not name are zero.
