@@ -56,6 +56,15 @@ var (
 		}
 		return math.Abs(t.Outcome.Loss.Baseline-t.Asked) / t.Asked, began(t)
 	}}
+	// ForecastError is how far the forecast of the method that ran was from its TMT, as a share.
+	ForecastError = Metric{"error of forecast TMT", "", func(t results.Trial) (float64, bool) {
+		for _, f := range t.Forecast {
+			if f.Method == t.Method && f.TMT.Mid != predict.Never && t.Status == results.Done && t.Outcome.TMT > 0 {
+				return math.Abs(f.TMT.Mid.Seconds()/t.Outcome.TMT.Seconds() - 1), true
+			}
+		}
+		return 0, false
+	}}
 	// Cost is the cost that walm publishes for its balanced profile, of what was measured.
 	Cost = Metric{"cost", "s", cost}
 )
