@@ -61,6 +61,9 @@ func (x *Experiment) setup(c Cell) (Setup, error) {
 	if s.Workload, err = guest.ParseWorkload(text); err != nil {
 		return s, x.at(blame("workload"), "%w", err)
 	}
+	if s.Choice == Fixed && slices.ContainsFunc(x.Factors, func(f Factor) bool { return f.Name == "method" }) {
+		s.Among = nil // it is for the choices among the factor's levels
+	}
 	x.scaleDown(&s)
 	if need := guest.Needs(s.Workload); need > s.Memory {
 		return s, x.at(blame("wset", "size", "memory", "workload"), "%s does not fit: a guest needs %v for it "+

@@ -11,8 +11,8 @@ import (
 
 // The workloads of choice.yaml, one of each class.
 const (
-	cpu    = "cpu:load=90%"
-	sender = "net-out:rate=200Mbit/s"
+	cpu    = "cpu:load=90"
+	sender = "net-out:rate=24MiB/s"
 	reader = "readrandom:wset=80%,rate=max"
 	writer = "random:wset=60%,rate=6000"  // slower than the link
 	fast   = "cyclic:wset=60%,rate=25000" // faster than the link

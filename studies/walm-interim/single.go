@@ -112,7 +112,7 @@ func traffic(workload string, contends bool) func(study.Data) study.Finding {
 		f := study.Finding{
 			Ours: fmt.Sprintf("TMT with ÷ without the traffic: %s through one link, %s through another (n = %d and %d pairs)",
 				study.Say(shared.Estimate, "×"), study.Say(apart.Estimate, "×"), shared.N, apart.N),
-			Evidence: "256 Mbit/s of traffic on a link of 512; a fifth more than through another link counts as contention, less than " +
+			Evidence: "32 MiB/s (268 Mbit/s) of traffic on a link of 512 Mbit/s; a fifth more than through another link counts as contention, less than " +
 				"a tenth as none",
 		}
 		switch extra := shared.Mid / apart.Mid; {
