@@ -37,6 +37,9 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	postcopy := (p.Method.Postcopies() || p.Params.Postcopy) && !pol.NoPostcopy && pol.Profile != Safe
 	limit := p.Params.DowntimeLimit
 
+	if why := pol.Stop.met(h); why != "" && stoppable {
+		return Adjustment{Move: StopAndFinish, Reason: why}
+	}
 	if pol.Deadline > 0 && rest > pol.Deadline-elapsed {
 		late := fmt.Sprintf("%s have gone and the rest needs %s at %v, the deadline is %s",
 			short(elapsed), short(rest), rate, short(pol.Deadline))

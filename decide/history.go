@@ -21,4 +21,5 @@ type History struct {
 	Started time.Time
 	Passes  []Pass // in order; the last has just begun
 	Link    vm.Rate
+	RAM     vm.Bytes // of the VM
 }

@@ -26,6 +26,15 @@ type Policy struct {
 	Deadline    time.Duration `json:",omitempty"` // for the total migration time
 	MaxSlowdown float64       `json:",omitempty"` // share of its speed that the VM may lose while it runs, 0 to 1
 	NoPostcopy  bool          `json:",omitempty"`
+	Among       []vm.Method   `json:",omitempty"` // that may be chosen; empty: every one
+	Stop        *StopRule     `json:",omitempty"` // what ends pre-copy; nil: the hypervisor's own rule alone
+}
+
+// StopRule ends pre-copy at the first pass boundary at which any part of it holds. A zero field is no part.
+type StopRule struct {
+	Left   vm.Bytes // less than this is left to send
+	Passes int      // so many passes are done
+	Sent   float64  // more than this multiple of the VM's RAM has been sent
 }
 
 // Plan is the chosen method with its parameters, and why.

@@ -3,6 +3,7 @@ package decide
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"walm/predict"
@@ -59,6 +60,8 @@ const sure = 0.9
 // a limit that holds only in the median is broken every other time.
 func (p Policy) out(f predict.Forecast) string {
 	switch {
+	case len(p.Among) > 0 && !slices.Contains(p.Among, f.Method):
+		return "it is not among the methods to choose from"
 	case p.NoPostcopy && f.Method.Postcopies():
 		return "post-copy is not allowed"
 	case p.Profile == Safe && f.Method.Postcopies():
@@ -88,6 +91,8 @@ func (p Policy) Check() error {
 		return fmt.Errorf("a downtime of %s is more than QEMU can be told (%s)", p.MaxDowntime, vm.MaxDowntimeLimit)
 	case p.Deadline > 0 && p.MaxDowntime > p.Deadline:
 		return fmt.Errorf("the downtime limit of %s contradicts the deadline of %s", p.MaxDowntime, p.Deadline)
+	case p.Method != "" && len(p.Among) > 0 && !slices.Contains(p.Among, p.Method):
+		return fmt.Errorf("method %s is not among those to choose from", p.Method)
 	case p.Method.Postcopies() && p.NoPostcopy:
 		return fmt.Errorf("method %s contradicts --no-post-copy", p.Method)
 	case p.Method.Postcopies() && p.Profile == Safe:

@@ -34,6 +34,7 @@ type Evidence struct {
 	Pings   []Echo // ICMP, one each 50 ms
 	Beats   []Beat
 	Counts  []Count
+	CPU     []Usage
 	Memory  *Memory
 	Ends    vm.Ends // both ends, asked after the end
 }

@@ -22,7 +22,7 @@ func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 	p := e.Progress
 	m.history.Passes = append(m.history.Passes, decide.Pass{N: e.Pass, Began: e.At, Remaining: p.Remaining,
 		Sent: p.Transferred, Rate: p.Rate, Throttle: p.Throttle})
-	m.history.Link = max(m.history.Link, p.Rate)
+	m.history.Link, m.history.RAM = max(m.history.Link, p.Rate), p.Total
 	if m.state != Copying {
 		return nil
 	}

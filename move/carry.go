@@ -51,7 +51,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 		evidence, watched = r.Witness.End(context.WithoutCancel(ctx), res.Ends)
 	}
 	evidence.Started, evidence.Events, evidence.Ends = res.Began, res.Events, res.Ends
-	rec.Beats, rec.LinkUse = evidence.Beats, evidence.Counts
+	rec.Beats, rec.LinkUse, rec.CPU = evidence.Beats, evidence.Counts, evidence.CPU
 	rec.Outcome = measure.Assess(evidence)
 	settle(&rec, res)
 	if errors.Is(ran, migrate.ErrUnknown) {

@@ -28,6 +28,7 @@ type Record struct {
 	Moves     []migrate.Decision // what was decided in flight
 	Beats     []measure.Beat     `json:",omitempty"` // the guest's throughput
 	LinkUse   []measure.Count    `json:",omitempty"` // the link's byte counter
+	CPU       []measure.Usage    `json:",omitempty"` // CPU time that the guest and its hypervisors used
 	Notes     []migrate.Note     // the move in words
 	Late      bool               `json:",omitempty"` // the deadline passed while it ran
 	Outcome   measure.Outcome
