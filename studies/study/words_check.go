@@ -52,12 +52,13 @@ func round(v float64, n int) float64 {
 }
 
 // Number reads the number that a level begins with: 30 of "30%", 0.1 of "100ms" and 134217728 of "128MiB" are its
-// value in seconds and bytes. A level without one is NaN.
+// value in seconds and bytes, 125000000 of "1Gbit/s" in bytes per second. A level without one is NaN.
 func Number(level string) float64 {
 	units := []struct {
 		suffix string
 		factor float64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"ms", 1e-3}, {"%", 1}, {"s", 1}, {"", 1}}
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"Gbit/s", 1e9 / 8},
+		{"Mbit/s", 1e6 / 8}, {"ms", 1e-3}, {"us", 1e-6}, {"%", 1}, {"s", 1}, {"", 1}}
 	for _, u := range units {
 		if rest, ok := strings.CutSuffix(level, u.suffix); ok {
 			v, err := strconv.ParseFloat(rest, 64)
