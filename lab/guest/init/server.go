@@ -34,6 +34,7 @@ func (s *server) serve(workload string) error {
 		s.port.send(s.do(wire.Command{Verb: wire.Start, Workload: workload}))
 	}
 	var lines wire.Lines
+	var answer wire.Message // to the last command: one that is repeated is not carried out again
 	buf := make([]byte, 4096)
 	for {
 		n, err := s.port.Read(buf)
@@ -42,11 +43,14 @@ func (s *server) serve(workload string) error {
 		}
 		lines.Feed(buf[:n], func(line []byte) {
 			var c wire.Command
-			if wire.Parse(line, &c) {
-				m := s.do(c)
-				m.ID = c.ID
-				s.port.send(m)
+			if !wire.Parse(line, &c) {
+				return
 			}
+			if c.ID == 0 || c.ID != answer.ID {
+				answer = s.do(c)
+				answer.ID = c.ID
+			}
+			s.port.send(answer)
 		})
 	}
 }
