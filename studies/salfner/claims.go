@@ -11,7 +11,7 @@ func claims() []study.Claim {
 		{ID: "C-III-load", Text: "The generators control how fast memory is written", Published: "none",
 			Check: generator},
 		{ID: "C-III-hosts", Text: "Other VMs on the hosts, and the network, have no effect", Published: "not shown",
-			Check: notHere("two cores cannot carry a second VM without starving the first, and the publication shows no data")},
+			Check: study.CannotTest("two cores cannot carry a second VM without starving the first, and the publication shows no data")},
 		{ID: "C-IV-A-Xen", Text: "The total time of an idle VM grows linearly with VMSIZE (Xen)", Published: "none",
 			Check: idleGrows},
 		{ID: "C-IV-A-VMware", Text: "The total time of an idle VM hardly depends on VMSIZE (VMware)", Published: "none",
@@ -41,7 +41,7 @@ func claims() []study.Claim {
 		{ID: "C-V-A-inert", Text: "WSET has no effect at RATE = 0 (against IV-C)", Published: "figure 2", Check: inert},
 		{ID: "C-Fig3", Text: "The jump is a slope when looked at closely", Published: "figure 3", Check: gradual},
 		{ID: "C-Fig4", Text: "VMware's surfaces differ in shape from Xen's", Published: "figure 4",
-			Check: notHere("VMware's rule is not public, and no ESX 4.0 can be had; what another rule alone does to the same " +
+			Check: study.CannotTest("VMware's rule is not public, and no ESX 4.0 can be had; what another rule alone does to the same " +
 				"hypervisor is claim C-V-B")},
 		{ID: "C-V-B", Text: "The choice of the product, by its stop rule, weighs on availability", Published: "figures 1, 4",
 			Check: rules},
@@ -66,12 +66,5 @@ func claims() []study.Claim {
 		{ID: "C-VI", Text: "Clark's short times reflect light loads", Published: "none", Check: lightLoads},
 		{ID: "C-VII", Text: "A failure must be predicted further ahead than the total time", Published: "none",
 			Check: leadTime},
-	}
-}
-
-// notHere is the check of what cannot be tested.
-func notHere(why string) func(study.Data) study.Finding {
-	return func(study.Data) study.Finding {
-		return study.Finding{Ours: "–", Verdict: study.Untestable, Evidence: why}
 	}
 }

@@ -26,23 +26,6 @@ func cell(d study.Data, workload, method string) study.Trials {
 // less says whether a lies below b: 1 if every run of a is below every one of b, −1 if above.
 func less(a, b stats.Sample) float64 { return stats.CliffDelta(a, b) }
 
-// verdict of a claim made of parts.
-func verdict(parts ...bool) study.Verdict {
-	n := 0
-	for _, p := range parts {
-		if p {
-			n++
-		}
-	}
-	switch n {
-	case len(parts):
-		return study.Holds
-	case 0:
-		return study.Fails
-	}
-	return study.HoldsInPart
-}
-
 // dirtied is a workload's median dirty rate, as walm saw it from outside before the move.
 func dirtied(d study.Data, workload string) float64 {
 	var s stats.Sample
@@ -67,7 +50,7 @@ func classes(d study.Data) study.Finding {
 			rates[sender]/1e6, rates[reader]/1e6, rates[writer]/1e6, rates[fast]/1e6),
 		Evidence: "seen from outside, in windows of 50 ms; a tenth of the slower writer's rate or less counts as reading. A " +
 			"program's class follows from what it does and not from what it is for: redis is network-intensive and writes",
-		Verdict: verdict(rates[cpu] < least/10, rates[sender] < least/10),
+		Verdict: study.Judge(rates[cpu] < least/10, rates[sender] < least/10),
 	}
 }
 
@@ -82,7 +65,7 @@ func suits(d study.Data) study.Finding {
 			middle(cell(d, reader, "pre-copy"), study.Cost), middle(cell(d, reader, "post-copy"), study.Cost),
 			middle(cell(d, fast, "pre-copy"), study.Cost), middle(cell(d, fast, "post-copy"), study.Cost)),
 		Evidence: "cost is walm's balanced profile; each part holds if every run of the better method is below every one of the other",
-		Verdict:  verdict(less(readPre, readPost) == 1, less(writePost, writePre) == 1),
+		Verdict:  study.Judge(less(readPre, readPost) == 1, less(writePost, writePre) == 1),
 	}
 }
 
@@ -96,7 +79,7 @@ func shah(d study.Data) study.Finding {
 			middle(cell(d, fast, "pre-copy"), study.TMT), middle(cell(d, fast, "post-copy"), study.TMT)),
 		Evidence: "size alone does not decide: pre-copy can be the faster only where it stops early, and post-copy sends no page " +
 			"twice. The large VM was not run",
-		Verdict: verdict(less(pre, post) == 1),
+		Verdict: study.Judge(less(pre, post) == 1),
 	}
 }
 
@@ -109,7 +92,7 @@ func success(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("%d of %d had not ended after %v when writing faster than the link, %d of %d when slower", never(t), len(t),
 			t[0].Setup.Limit, never(slow), len(slow)),
 		Evidence: "the limit is several times what the whole memory takes over the link",
-		Verdict:  verdict(never(t) > 0),
+		Verdict:  study.Judge(never(t) > 0),
 	}
 }
 
@@ -128,7 +111,7 @@ func postCopy(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("%d of %d moved by unpatched QEMU; the VM stopped %s after the command", t.Ended(), len(t),
 			study.Say(before.MedianInterval(0.95, 1), "s")),
 		Evidence: "migrate-start-postcopy is accepted at once after migrate. What was missing in 2.5 was a name, not the method",
-		Verdict:  verdict(t.Ended() < len(t)),
+		Verdict:  study.Judge(t.Ended() < len(t)),
 	}
 }
 
@@ -148,7 +131,7 @@ func hybridFirst(d study.Data) study.Finding {
 		Ours: "a VM that reads and does not write was stopped after " + study.Say(e, "% of TMT"),
 		Evidence: "its writable working set is nearly nothing: a hybrid that sent only that would stop it at once. QEMU's sends " +
 			"all of memory in its first pass, as section 3.3.3 has it",
-		Verdict: verdict(e.Mid < 50),
+		Verdict: study.Judge(e.Mid < 50),
 	}
 }
 
@@ -162,7 +145,7 @@ func cpuAgainstMemory(d study.Data) study.Finding {
 			study.Say(m.Middle(study.TMT), "s"), study.Say(c.Middle(study.DT), "s"), study.Say(m.Middle(study.DT), "s")),
 		Evidence: "CPU load has little memory to send, so most of the difference in TMT is memory in use, not writing; DT is " +
 			"bounded by the downtime limit either way. Each part holds if every run is below every one of the other",
-		Verdict: verdict(less(c.Sample(study.TMT), m.Sample(study.TMT)) == 1, less(c.Sample(study.DT), m.Sample(study.DT)) == 1),
+		Verdict: study.Judge(less(c.Sample(study.TMT), m.Sample(study.TMT)) == 1, less(c.Sample(study.DT), m.Sample(study.DT)) == 1),
 	}
 }
 
@@ -176,7 +159,7 @@ func readsUnderPostCopy(d study.Data) study.Finding {
 			study.Say(much.Middle(study.Loss), "s"), study.Say(pre.Middle(study.Loss), "s"),
 			study.Say(little.Middle(study.Loss), "s")),
 		Evidence: "each part holds if every run is below every one of the other",
-		Verdict: verdict(less(pre.Sample(study.Loss), much.Sample(study.Loss)) == 1,
+		Verdict: study.Judge(less(pre.Sample(study.Loss), much.Sample(study.Loss)) == 1,
 			less(little.Sample(study.Loss), much.Sample(study.Loss)) == 1),
 	}
 }
@@ -190,7 +173,7 @@ func readsUnderHybrid(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("service loss of a reader: hybrid %s, post-copy %s", study.Say(hybrid.Middle(study.Loss), "s"),
 			study.Say(post.Middle(study.Loss), "s")),
 		Evidence: "what was read and not written has arrived before the switch; holds if every run is below every one of post-copy's",
-		Verdict:  verdict(less(hybrid.Sample(study.Loss), post.Sample(study.Loss)) == 1),
+		Verdict:  study.Judge(less(hybrid.Sample(study.Loss), post.Sample(study.Loss)) == 1),
 	}
 }
 
@@ -204,6 +187,6 @@ func postCopyMatters(d study.Data) study.Finding {
 	return study.Finding{
 		Ours:     fmt.Sprintf("post-copy of a reader: DT %s, service loss %s", study.Say(dt, "s"), study.Say(loss, "s")),
 		Evidence: "TMT and DT, the two metrics of the plan, would both have called it the best method",
-		Verdict:  verdict(loss.Mid > 3*dt.Mid),
+		Verdict:  study.Judge(loss.Mid > 3*dt.Mid),
 	}
 }

@@ -41,7 +41,7 @@ func flatOut(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("writing as fast as it can: %d of %d had ended after %v", t.Ended(), len(t), t[0].Setup.Limit),
 		Evidence: "the report does not say how fast its writer wrote; where it moved by pre-copy with QEMU's rule it was slower " +
 			"than the link",
-		Verdict: verdict(t.Ended() > 0),
+		Verdict: study.Judge(t.Ended() > 0),
 	}
 }
 
@@ -59,7 +59,7 @@ func overRAM(method string) func(study.Data) study.Finding {
 			Ours: fmt.Sprintf("%s: TMT %s, DT %s over RAM (TMT: %v; DT: %v)", method, direction(inTMT), direction(inDT), inTMT, inDT),
 			Evidence: "sysbench holds almost no memory, so that more RAM is more pages of zeros: nine bytes each on the link, and " +
 				"the time to look at them. Nothing in pre-copy becomes shorter by them",
-			Verdict: verdict(inTMT.Falls(), inDT.Falls()),
+			Verdict: study.Judge(inTMT.Falls(), inDT.Falls()),
 		}
 	}
 }
@@ -117,9 +117,9 @@ func traffic(workload string, contends bool) func(study.Data) study.Finding {
 		}
 		switch extra := shared.Mid / apart.Mid; {
 		case contends:
-			f.Verdict = verdict(extra >= 1.2, shared.Lo > apart.Hi)
+			f.Verdict = study.Judge(extra >= 1.2, shared.Lo > apart.Hi)
 		default:
-			f.Verdict = verdict(extra < 1.1, extra < 1.2)
+			f.Verdict = study.Judge(extra < 1.1, extra < 1.2)
 		}
 		return f
 	}
