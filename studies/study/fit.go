@@ -53,7 +53,7 @@ func (f Fitted) Say(by float64, unit string) string {
 	if math.IsNaN(f.Slope) {
 		return "no line can be fitted"
 	}
-	return fmt.Sprintf("%s (%s – %s, R² = %s, n = %d)", quantity(f.Slope*by, unit), digits(min(f.Lo*by, f.Hi*by)),
+	return fmt.Sprintf("%s (%s – %s, R² = %s, n = %d)", Quantity(f.Slope*by, unit), digits(min(f.Lo*by, f.Hi*by)),
 		digits(max(f.Lo*by, f.Hi*by)), fixed(f.R2), f.N)
 }
 

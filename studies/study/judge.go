@@ -66,7 +66,7 @@ func (t Trials) Course(factor string, m Metric) (string, Trend) {
 		if mid.N == 0 {
 			return "nothing"
 		}
-		return quantity(mid.Mid, m.Unit)
+		return Quantity(mid.Mid, m.Unit)
 	}
 	return fmt.Sprintf("%s at %s, %s at %s; %v", at(low), low, at(high), high, trend), trend
 }

@@ -15,59 +15,35 @@ type Metric struct {
 	Of         func(results.Trial) (float64, bool)
 }
 
-// The metrics that claims are about. Each is one value a trial, and +Inf in a trial that was censored where its end
-// would have set it.
+// The metrics that claims are about: those of the results under the names that findings show. What a migration's end
+// would have set is +Inf in one that was censored: it is worse than all that ended, and is not dropped.
 var (
-	TMT = Metric{"TMT", "s", ofEnded(func(t results.Trial) (time.Duration, bool) { return t.Outcome.TMT, true })}
-	DT  = Metric{"DT", "s", ofEnded(func(t results.Trial) (time.Duration, bool) { return t.Outcome.DT, true })}
-	// Service is the downtime that the 1 kHz probe saw, Ping the lost pings × 50 ms of the studies.
-	Service = Metric{"service downtime", "s", ofEnded(func(t results.Trial) (time.Duration, bool) {
-		if t.Outcome.Service == nil {
-			return 0, false
-		}
-		return t.Outcome.Service.Downtime, true
-	})}
-	Ping = Metric{"lost pings × 50 ms", "s", ofEnded(func(t results.Trial) (time.Duration, bool) {
-		if t.Outcome.Service == nil {
-			return 0, false
-		}
-		return t.Outcome.Service.Ping, true
-	})}
-	Loss = Metric{"service loss", "s", ofEnded(func(t results.Trial) (time.Duration, bool) {
-		if t.Outcome.Loss == nil {
-			return 0, false
-		}
-		return t.Outcome.Loss.Lost, true
-	})}
-	Bytes = Metric{"sent", "B", func(t results.Trial) (float64, bool) {
-		return float64(t.Outcome.Bytes), t.Outcome.Bytes > 0 && began(t)
-	}}
-	// GuestCPU is the share of its vCPUs that the guest used while it moved.
-	GuestCPU = Metric{"guest CPU", "cores", func(t results.Trial) (float64, bool) {
-		return t.CPU.GuestDuring, t.CPU.GuestDuring > 0 && began(t)
-	}}
-	LinkUse = Metric{"link use", "B/s", func(t results.Trial) (float64, bool) {
-		return float64(t.Link), t.Link > 0 && began(t)
-	}}
-	// RateError is how far the work done per second before the move was from what was asked, as a share.
-	RateError = Metric{"rate error", "", func(t results.Trial) (float64, bool) {
-		if t.Asked <= 0 || t.Outcome.Loss == nil {
-			return 0, false
-		}
-		return math.Abs(t.Outcome.Loss.Baseline-t.Asked) / t.Asked, began(t)
-	}}
-	// ForecastError is how far the forecast of the method that ran was from its TMT, as a share.
-	ForecastError = Metric{"error of forecast TMT", "", func(t results.Trial) (float64, bool) {
-		for _, f := range t.Forecast {
-			if f.Method == t.Method && f.TMT.Mid != predict.Never && t.Status == results.Done && t.Outcome.TMT > 0 {
-				return math.Abs(f.TMT.Mid.Seconds()/t.Outcome.TMT.Seconds() - 1), true
-			}
-		}
-		return 0, false
-	}}
+	TMT           = atEnd("TMT", "s", "tmt")
+	DT            = atEnd("DT", "s", "dt")
+	Service       = atEnd("service downtime", "s", "service")
+	Ping          = atEnd("lost pings × 50 ms", "s", "ping")
+	Loss          = atEnd("service loss", "s", "loss")
+	Bytes         = named("sent", "B", "bytes")
+	GuestCPU      = named("guest CPU", "cores", "cpu-guest")
+	LinkUse       = named("link use", "B/s", "link-use")
+	RateError     = named("rate error", "", "rate-error")
+	ForecastError = named("error of forecast TMT", "", "tmt-error")
 	// Cost is the cost that walm publishes for its balanced profile, of what was measured.
 	Cost = Metric{"cost", "s", cost}
 )
+
+func named(name, unit, of string) Metric {
+	return Metric{name, unit, func(t results.Trial) (float64, bool) { return t.Metric(of) }}
+}
+
+func atEnd(name, unit, of string) Metric {
+	return Metric{name, unit, func(t results.Trial) (float64, bool) {
+		if t.Status == results.Censored {
+			return math.Inf(1), true
+		}
+		return t.Metric(of)
+	}}
+}
 
 func began(t results.Trial) bool { return t.Status == results.Done || t.Status == results.Censored }
 

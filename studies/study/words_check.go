@@ -17,7 +17,7 @@ func Say(e stats.Estimate, unit string) string {
 	if math.IsInf(e.Mid, 1) {
 		return fmt.Sprintf("never ended (n = %d)", e.N)
 	}
-	return fmt.Sprintf("%s (%s – %s, n = %d)", quantity(e.Mid, unit), digits(e.Lo), digits(e.Hi), e.N)
+	return fmt.Sprintf("%s (%s – %s, n = %d)", Quantity(e.Mid, unit), digits(e.Lo), digits(e.Hi), e.N)
 }
 
 // SayComparison is a paired comparison as findings show it.
@@ -28,7 +28,8 @@ func SayComparison(c stats.Comparison, unit string) string {
 	return fmt.Sprintf("%s, p = %.2g", Say(c.Estimate, unit), c.P)
 }
 
-func quantity(v float64, unit string) string {
+// Quantity shows three significant digits with a unit.
+func Quantity(v float64, unit string) string {
 	if unit == "" {
 		return digits(v)
 	}
