@@ -23,7 +23,7 @@ func (l *Lab) Bare(ctx context.Context, m vm.Method) (tmt, dt time.Duration, err
 	l.next = to
 	// The client probes as it does in a move of walm's, so that the guest is as busy.
 	l.witness = &witness{lab: l, from: l.current, to: to}
-	if err := errors.Join(l.witness.start(), pause(ctx, observe.LongestWindow)); err != nil {
+	if err := errors.Join(l.witness.start(ctx), pause(ctx, observe.LongestWindow)); err != nil {
 		return 0, 0, err
 	}
 	src, err := l.rawQMP(ctx, l.current)

@@ -23,6 +23,8 @@ type session struct {
 	last    uint32
 	hello   chan struct{} // closed when the guest is first heard
 	working chan struct{} // closed when its workload first runs
+	died    chan struct{} // closed when its first workload does not start
+	why     string        // a workload did not start, or ended by itself
 }
 
 // beat is a report of the guest with the host it came from.
@@ -34,7 +36,8 @@ type beat struct {
 }
 
 func newSession() *session {
-	return &session{answers: map[uint32]chan guest.Message{}, hello: make(chan struct{}), working: make(chan struct{})}
+	return &session{answers: map[uint32]chan guest.Message{}, hello: make(chan struct{}), working: make(chan struct{}),
+		died: make(chan struct{})}
 }
 
 // listen hears a machine until its control port closes.
@@ -59,6 +62,13 @@ func (s *session) heard(host netlab.Side, msg guest.Message) {
 		return
 	case wire.Ready:
 		first(s.working)
+	case wire.Died:
+		s.why = msg.Error
+	case wire.Error:
+		if msg.ID == 0 { // no answer to anything: of the workload that it booted with
+			s.why = msg.Error
+			first(s.died)
+		}
 	}
 	if c := s.answers[msg.ID]; c != nil {
 		select {
@@ -66,6 +76,20 @@ func (s *session) heard(host netlab.Side, msg guest.Message) {
 		default: // a second answer to a request that was repeated
 		}
 	}
+}
+
+// trouble is why the workload ended by itself; empty where it did not.
+func (s *session) trouble() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
+}
+
+// forget is for a new workload.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.why = ""
 }
 
 // first closes c unless it is closed. Callers hold the session's lock.

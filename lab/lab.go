@@ -15,8 +15,8 @@ import (
 	"walm/hypervisor/qemu"
 	"walm/lab/debian"
 	"walm/lab/guest"
-	"walm/lab/guest/wire"
 	"walm/lab/netlab"
+	"walm/lab/traffic"
 	"walm/vm"
 )
 
@@ -25,7 +25,9 @@ type Spec struct {
 	Workload    guest.Workload
 	Memory      vm.Bytes        // of the guest; default 512 MiB or what the workload needs
 	VCPUs       int             // default 1
+	Accelerator string          // default "tcg"
 	Link        vm.Rate         // of each host's uplink, default 1 Gbit/s
+	Separate    bool            // migrations have a network of their own
 	QEMU        debian.Suite    // of host a, default debian.Backports
 	Destination debian.Suite    // of host b, default as QEMU
 	Keep        bool            // the lab outlives this process
@@ -55,6 +57,7 @@ type Lab struct {
 	witness  *witness // of the move under way
 	launched int
 	launcher *launcher
+	client   *traffic.Client // the other end of the guest's traffic; nil where there is none
 }
 
 func (s *Spec) fill() error {
@@ -66,6 +69,9 @@ func (s *Spec) fill() error {
 	}
 	if s.VCPUs == 0 {
 		s.VCPUs = 1
+	}
+	if s.Accelerator == "" {
+		s.Accelerator = "tcg"
 	}
 	if s.Link == 0 {
 		s.Link = vm.Gbit
@@ -125,7 +131,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 	if err := l.state.save(); err != nil {
 		return nil, err
 	}
-	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link}); err != nil {
+	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link, Separate: spec.Separate}); err != nil {
 		return nil, err
 	}
 	if err := l.configure(cache, kernel); err != nil {
@@ -153,7 +159,7 @@ func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
 		}
 	}
 	l.config = qemu.Config{
-		Name: "walm-lab-" + l.state.ID, Machine: machineType, Accelerator: "tcg", CPU: "qemu64", RAM: ram,
+		Name: "walm-lab-" + l.state.ID, Machine: machineType, Accelerator: l.Spec.Accelerator, CPU: "qemu64", RAM: ram,
 		VCPUs: l.Spec.VCPUs, Kernel: kernel.Image, Initrd: initrd,
 		Append: guest.CommandLine(netlab.Guest+"/24", l.Spec.Workload),
 		Tap:    netlab.Tap, MAC: guestMAC,
@@ -184,6 +190,9 @@ func (l *Lab) boot(ctx context.Context, step func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
 	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.programs[netlab.A].Version))
+	if err := l.traffic(l.Spec.Workload); err != nil {
+		return err
+	}
 	var err error
 	if l.current, err = l.launch(ctx, netlab.A, false); err != nil {
 		return err
@@ -200,11 +209,17 @@ func (l *Lab) await(ctx context.Context, c <-chan struct{}, what string) error {
 	select {
 	case <-c:
 		return nil
+	case <-l.guest.died:
+		return fmt.Errorf("the guest did not %s: %s", what, l.guest.trouble())
 	case <-l.current.ended:
 	case <-ctx.Done():
 	}
 	text, _ := os.ReadFile(l.current.console)
-	return fmt.Errorf("the guest did not %s; its console ends with: %s", what, tail(text))
+	err := fmt.Errorf("the guest did not %s; its console ends with: %s", what, tail(text))
+	if l.Spec.Accelerator != "tcg" {
+		err = fmt.Errorf("%w; see walm doctor for whether %s works here", err, l.Spec.Accelerator)
+	}
+	return err
 }
 
 // Down ends every QEMU of the lab, its networks and its files. It can be called again.
@@ -217,6 +232,8 @@ func (l *Lab) Down() error {
 	}
 	err := errors.Join(l.current.end(), l.next.end())
 	l.current, l.next = nil, nil
+	err = errors.Join(err, l.client.Close())
+	l.client = nil
 	if l.net != nil {
 		err = errors.Join(err, l.net.Down())
 	}
@@ -235,20 +252,3 @@ func (l *Lab) Leave() {
 
 // State is what is known of the lab on disk.
 func (l *Lab) State() State { return l.state }
-
-// Ask sends a command to the guest, wherever it runs.
-func (l *Lab) Ask(ctx context.Context, cmd guest.Command) (guest.Message, error) {
-	return l.guest.ask(ctx, l.current, cmd)
-}
-
-// Do changes what the guest is busy with, and waits until the new workload has filled its memory.
-func (l *Lab) Do(ctx context.Context, w guest.Workload) error {
-	if need := guest.Needs(w); need > l.Spec.Memory {
-		return fmt.Errorf("the guest has %v of memory, %s needs %v", l.Spec.Memory, w, need)
-	}
-	_, err := l.Ask(ctx, guest.Command{Verb: wire.Start, Workload: w.String()})
-	if err == nil {
-		l.Spec.Workload = w
-	}
-	return err
-}

@@ -24,22 +24,30 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 		return r, err
 	}
 	from, to := l.current, l.next
-	layout, err := from.vm.Layout(ctx)
-	if err != nil {
-		return r, err
+	if r.Eye == nil {
+		eye, err := l.Eye(ctx)
+		if err != nil {
+			return r, err
+		}
+		r.Eye = eye
 	}
-	eye, err := observe.NewHost(layout)
-	if err != nil {
-		return r, err
-	}
-	eye.Windows = l.Spec.Windows
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()
 	l.witness = &witness{lab: l, from: from, to: to}
 	r.Pair, r.Witness = l.pair, l.witness
-	if r.Eye == nil {
-		r.Eye = eye
+	return r, l.witness.start(ctx)
+}
+
+// Eye looks at the guest where it runs now, through the lab's windows.
+func (l *Lab) Eye(ctx context.Context) (*observe.Host, error) {
+	layout, err := l.current.vm.Layout(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return r, l.witness.start()
+	eye, err := observe.NewHost(layout)
+	if err == nil {
+		eye.Windows = l.Spec.Windows
+	}
+	return eye, err
 }
 
 // Pair starts a QEMU on the other host that waits for the guest, and joins the two. The caller owes a call of Settle.

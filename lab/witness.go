@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"sync"
@@ -28,6 +29,9 @@ type witness struct {
 	stop     context.CancelFunc
 	counting sync.WaitGroup
 	counts   []measure.Count
+
+	enough context.CancelFunc // ends the readings of CPU time
+	cpu    chan []measure.Usage
 }
 
 const (
@@ -35,8 +39,10 @@ const (
 	countEvery = 50 * time.Millisecond
 	// background is how long the link is counted before the move begins, to know what else passes it.
 	background = 300 * time.Millisecond
-	// recovery is how long the guest's throughput may take to come back before it is given up as not complete.
+	// recovery is how long the guest's throughput may take to come back before it is given up as not complete, and settled
+	// is when it is given up if it does not change any more either.
 	recovery = 15 * time.Second
+	settled  = 4 * time.Second
 	// verifying is how long the guest may check its memory: it reads about 1 GB/s under TCG on an idle machine.
 	verifying = time.Minute
 )
@@ -56,7 +62,16 @@ func (w *witness) Begin(ctx context.Context) error {
 
 // start begins to probe. That is before the VM is looked at: answering a thousand probes a second costs a
 // guest under TCG a third of its CPU, and a forecast must be made of the VM as it will be while it moves.
-func (w *witness) start() error {
+func (w *witness) start(ctx context.Context) error {
+	here, err := w.from.threads(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := w.to.threads(ctx)
+	if err != nil {
+		return err
+	}
+
 	var udp *net.UDPConn
 	var icmp *net.IPConn
 	if err := netlab.Do(w.lab.net.Client().Namespace, func() (err error) {
@@ -70,7 +85,6 @@ func (w *witness) start() error {
 	}
 	w.sockets = append(w.sockets, udp, icmp)
 	address := net.ParseIP(netlab.Guest)
-	var err error
 	if w.probe, err = measure.StartProbe(udp, &net.UDPAddr{IP: address, Port: guest.EchoPort}, probeEvery); err != nil {
 		return err
 	}
@@ -78,6 +92,9 @@ func (w *witness) start() error {
 		return err
 	}
 	w.began = time.Now()
+	reading, enough := context.WithCancel(context.WithoutCancel(ctx))
+	w.enough, w.cpu = enough, make(chan []measure.Usage, 1)
+	go func() { w.cpu <- usage(reading, here, there) }()
 	return nil
 }
 
@@ -92,6 +109,9 @@ func (w *witness) close() (probes, pings []measure.Echo, err error) {
 	}
 	if w.stop != nil {
 		w.stop()
+	}
+	if w.enough != nil {
+		w.enough()
 	}
 	w.counting.Wait()
 	for _, s := range w.sockets {
@@ -129,7 +149,7 @@ func (w *witness) End(ctx context.Context, ends vm.Ends) (measure.Evidence, erro
 	}
 	probes, pings, lost := w.close()
 	return measure.Evidence{
-		Probes: probes, Pings: pings, Counts: w.counts,
+		Probes: probes, Pings: pings, Counts: w.counts, CPU: <-w.cpu,
 		Beats:  w.lab.guest.since(w.began, w.from.host),
 		Memory: w.memory(ctx, here),
 	}, errors.Join(err, lost)
@@ -143,8 +163,10 @@ func (w *witness) awaitRecovery(ctx context.Context, ended time.Time) error {
 			return err
 		}
 		now := time.Now()
-		beats := w.lab.guest.since(now.Add(-time.Second), w.from.host)
-		if now.Sub(ended) > time.Second && pace(beats, now) >= 0.95*before {
+		beats := w.lab.guest.since(now.Add(-2*time.Second), w.from.host)
+		half := now.Add(-time.Second)
+		old, last := pace(beats, half), pace(w.lab.guest.since(half, w.from.host), now)
+		if now.Sub(ended) > time.Second && last >= 0.95*before || now.Sub(ended) > settled && math.Abs(last-old) <= 0.05*old {
 			return nil
 		}
 	}

@@ -1,0 +1,55 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+	"walm/lab/netlab"
+	"walm/lab/traffic"
+	"walm/vm"
+)
+
+// Ask sends a command to the guest, wherever it runs.
+func (l *Lab) Ask(ctx context.Context, cmd guest.Command) (guest.Message, error) {
+	return l.guest.ask(ctx, l.current, cmd)
+}
+
+// Do changes what the guest is busy with, and waits until the new workload has filled its memory.
+func (l *Lab) Do(ctx context.Context, w guest.Workload) error {
+	if need := guest.Needs(w); need > l.Spec.Memory {
+		return fmt.Errorf("the guest has %v of memory, %s needs %v", l.Spec.Memory, w, need)
+	}
+	if err := l.traffic(w); err != nil {
+		return err
+	}
+	l.guest.forget()
+	if _, err := l.Ask(ctx, guest.Command{Verb: wire.Start, Workload: w.String()}); err != nil {
+		return err
+	}
+	l.Spec.Workload = w
+	return nil
+}
+
+// traffic starts the client's end of a workload, and ends that of the one before.
+func (l *Lab) traffic(w guest.Workload) error {
+	err := l.client.Close()
+	l.client = nil
+	if err == nil && w.Network() {
+		l.client, err = traffic.Start(l.net.Client().Namespace, netlab.Guest, w)
+	}
+	return err
+}
+
+// Died says why the guest's workload has ended by itself; empty where it goes on.
+func (l *Lab) Died() string { return l.guest.trouble() }
+
+// Shape changes the speed of each host's uplink; zero lifts the limit.
+func (l *Lab) Shape(rate vm.Rate) error {
+	if err := l.net.Shape(rate); err != nil {
+		return err
+	}
+	l.Spec.Link = rate
+	return nil
+}
