@@ -20,8 +20,8 @@ import (
 type apt struct{ dir string }
 
 // newAPT writes the private configuration. Of the machine's it takes how to reach the archive (proxies, sources, keys),
-// and nothing else: its hooks, for one, would act on the machine.
-func newAPT(ctx context.Context, dir string, suite Suite) (apt, error) {
+// and nothing else: its hooks, for one, would act on the machine. bare leaves nothing that counts as installed.
+func newAPT(ctx context.Context, dir string, suite Suite, bare bool) (apt, error) {
 	a := apt{dir}
 	all, err := machineSources("/etc/apt")
 	if err != nil {
@@ -38,6 +38,9 @@ func newAPT(ctx context.Context, dir string, suite Suite) (apt, error) {
 	status, err := baseStatus(string(installed))
 	if err != nil {
 		return apt{}, err
+	}
+	if bare {
+		status = ""
 	}
 	acquire, err := a.command(ctx, "apt-config", "dump", "--no-empty", "--format", `%F "%v";%n`, "Acquire").run()
 	if err != nil {
@@ -112,10 +115,11 @@ func (a apt) update(ctx context.Context) error {
 	return err
 }
 
-// closure lists target and all it needs beyond the base system. Bookworm as a target release would be wrong: it would
+// closure lists targets and all they need beyond what counts as installed. Bookworm as a target release would be wrong: it would
 // rank older packages above those of bookworm-security.
-func (a apt) closure(ctx context.Context, suite Suite, target string) ([]debPackage, error) {
-	args := []string{"install", "--print-uris", "--no-install-recommends", target}
+func (a apt) closure(ctx context.Context, suite Suite, targets ...string) ([]debPackage, error) {
+	args := []string{"install", "--print-uris", "--no-install-recommends"}
+	args = append(args, targets...)
 	if suite == Backports {
 		args = append(args, "-t", string(Backports))
 	}
@@ -125,7 +129,7 @@ func (a apt) closure(ctx context.Context, suite Suite, target string) ([]debPack
 	}
 	packages := parseURIs(out)
 	if len(packages) == 0 {
-		return nil, fmt.Errorf("apt names no package to fetch for %s, only: %q", target, out)
+		return nil, fmt.Errorf("apt names no package to fetch for %s, only: %q", strings.Join(targets, ", "), out)
 	}
 	return packages, nil
 }

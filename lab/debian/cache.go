@@ -42,11 +42,13 @@ func cacheFor(env func(string) string, uid int) (Cache, error) {
 // Room is needed on the disk to fetch anything: package lists 30 MB, downloads 40 MB, unpacked and not yet trimmed 170 MB.
 const Room = 300 * vm.MiB
 
-// bundle is something to fetch: a package and what it needs, unpacked into one folder of the cache.
+// bundle is something to fetch: packages and what they need, unpacked into one folder of the cache.
 type bundle struct {
 	name   string // of the folder
 	suite  Suite
-	target string // the package
+	target []string // the packages
+	bare   bool     // nothing counts as installed: the closure is a system of its own
+	room   vm.Bytes // on the disk while it is made; 0: Room
 	keep   func(name string) bool
 	trim   func(root string) error
 	check  func(ctx context.Context, root string) (version string, err error)
@@ -101,7 +103,7 @@ func (c Cache) fetch(ctx context.Context, b bundle, progress func(string)) error
 	if err := c.clean(); err != nil {
 		return err
 	}
-	if err := enoughRoom(c.Dir); err != nil {
+	if err := enoughRoom(c.Dir, max(b.room, Room)); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp(c.Dir, ".new-")
@@ -127,7 +129,7 @@ func (c Cache) build(ctx context.Context, b bundle, work, root string, progress 
 			return err
 		}
 	}
-	a, err := newAPT(ctx, filepath.Join(work, "apt"), b.suite)
+	a, err := newAPT(ctx, filepath.Join(work, "apt"), b.suite, b.bare)
 	if err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (c Cache) build(ctx context.Context, b bundle, work, root string, progress 
 	if err := a.update(ctx); err != nil {
 		return err
 	}
-	all, err := a.closure(ctx, b.suite, b.target)
+	all, err := a.closure(ctx, b.suite, b.target...)
 	if err != nil {
 		return err
 	}
@@ -147,11 +149,11 @@ func (c Cache) build(ctx context.Context, b bundle, work, root string, progress 
 			size += p.Size
 		}
 	}
-	progress(fmt.Sprintf("downloading %s and what it needs: %d packages, %v", b.target, len(wanted), size))
+	progress(fmt.Sprintf("downloading %s and what it needs: %d packages, %v", strings.Join(b.target, ", "), len(wanted), size))
 	if err := a.download(ctx, debs, wanted); err != nil {
 		return err
 	}
-	progress("unpacking " + b.target)
+	progress("unpacking " + strings.Join(b.target, ", "))
 	m := manifest{}
 	for _, p := range wanted {
 		deb, err := debFile(debs, p)
@@ -168,7 +170,7 @@ func (c Cache) build(ctx context.Context, b bundle, work, root string, progress 
 		m.Packages = append(m.Packages, packed{p, sum})
 	}
 	if err := b.trim(root); err != nil {
-		return fmt.Errorf("remove what is not needed of %s: %w", b.target, err)
+		return fmt.Errorf("remove what is not needed of %s: %w", b.name, err)
 	}
 	if m.Version, err = b.check(ctx, root); err != nil {
 		return err
@@ -245,14 +247,14 @@ func (c Cache) clean() error {
 	return nil
 }
 
-func enoughRoom(dir string) error {
+func enoughRoom(dir string, need vm.Bytes) error {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("see how much room %s has: %w", dir, err)
 	}
-	if free := vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize); free < Room {
+	if free := vm.Bytes(s.Bavail) * vm.Bytes(s.Bsize); free < need {
 		return fmt.Errorf("%s has %v free and %v are needed: free some, or set WALM_CACHE to a folder with room",
-			dir, free, Room)
+			dir, free, need)
 	}
 	return nil
 }

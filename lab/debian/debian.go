@@ -41,7 +41,7 @@ type Kernel struct {
 // QEMU is the suite's QEMU, fetched first when the cache lacks it. progress, which may be nil, is told what is going on.
 func (c Cache) QEMU(ctx context.Context, suite Suite, progress func(what string)) (QEMU, error) {
 	err := c.fetch(ctx, bundle{
-		name: "qemu-" + string(suite), suite: suite, target: "qemu-system-x86",
+		name: "qemu-" + string(suite), suite: suite, target: []string{"qemu-system-x86"},
 		keep: qemuNeeds, trim: trimQEMU, check: checkQEMU,
 	}, progress)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c Cache) Have(suite Suite) (QEMU, bool) {
 // Kernel is Debian's kernel for virtual machines, fetched first when the cache lacks it.
 func (c Cache) Kernel(ctx context.Context, progress func(what string)) (Kernel, error) {
 	err := c.fetch(ctx, bundle{
-		name: "kernel", suite: Bookworm, target: "linux-image-cloud-amd64",
+		name: "kernel", suite: Bookworm, target: []string{"linux-image-cloud-amd64"},
 		keep: kernelNeeds, trim: trimKernel, check: checkKernel,
 	}, progress)
 	if err != nil {
