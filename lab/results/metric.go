@@ -55,7 +55,7 @@ func Metrics() []Metric {
 func ended(name string) bool {
 	switch name {
 	case "tmt", "dt", "precopy", "service", "ping", "loss", "suspend", "copy", "resume", "app-gap", "app-back", "app-p99-during",
-		"tmt-error", "passes":
+		"tmt-error", "passes", "bytes", "wire-per-ram":
 		return true
 	}
 	return false
