@@ -1,0 +1,109 @@
+package figures
+
+import (
+	"math"
+
+	"walm/lab/experiment"
+	"walm/lab/results"
+	"walm/stats"
+)
+
+// Table is what an experiment found, a row a cell.
+type Table struct {
+	Name     string
+	Factors  []string
+	Metrics  []results.Metric
+	Rows     []Row
+	Warnings []string
+}
+
+// Row is a cell with its medians. A trial that never ended counts as +Inf in them.
+type Row struct {
+	Cell                              experiment.Cell
+	N, Done, Censored, Failed, Broken int
+	Limit                             float64          // of a trial, in seconds
+	Values                            []stats.Estimate // a metric each; N is 0 where no trial has it
+}
+
+// Usual are the metrics of a short table.
+func Usual() []string { return []string{"tmt", "dt", "service", "loss", "bytes"} }
+
+// Summary tables the named metrics, or where none is named all that a trial has.
+func Summary(set results.Set, metrics ...string) Table {
+	t := Table{Name: set.Header.Name, Factors: set.Factors(), Warnings: Warnings(set)}
+	for _, m := range results.Metrics() {
+		if wanted(m.Name, metrics) && len(set.Sample(m.Name)) > 0 {
+			t.Metrics = append(t.Metrics, m)
+		}
+	}
+	for _, c := range set.Cells() {
+		of := set.Of(c)
+		r := Row{Cell: c, N: len(of.Trials)}
+		for _, tr := range of.Trials {
+			r.Limit = math.Max(r.Limit, tr.Setup.Limit.Seconds())
+			switch tr.Status {
+			case results.Done:
+				r.Done++
+			case results.Censored:
+				r.Censored++
+			case results.Failed:
+				r.Failed++
+			default:
+				r.Broken++
+			}
+		}
+		for _, m := range t.Metrics {
+			r.Values = append(r.Values, stats.Sample(of.Sample(m.Name)).MedianInterval(confidence, seed))
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+func wanted(name string, among []string) bool {
+	if len(among) == 0 {
+		return true
+	}
+	for _, n := range among {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// units are the columns' units: one each, that suits its greatest median.
+func (t Table) units() []scale {
+	var list []scale
+	for i, m := range t.Metrics {
+		var mids []float64
+		for _, r := range t.Rows {
+			if r.Values[i].N > 0 {
+				mids = append(mids, r.Values[i].Mid)
+			}
+		}
+		list = append(list, scaleFor(m.Unit, top(mids)))
+	}
+	return list
+}
+
+// text is a value in words: "39.3 (38.1 – 40.2)", "> 30 (28 – never)".
+func (r Row) text(i int, m results.Metric, unit scale) string {
+	e := r.Values[i]
+	if e.N == 0 {
+		return "–"
+	}
+	one := func(v float64) string {
+		switch {
+		case !math.IsInf(v, 1):
+			return three(v / unit.by)
+		case m.Unit == "s" && r.Limit > 0:
+			return "> " + plain(r.Limit/unit.by)
+		}
+		return "never"
+	}
+	if e.N == 1 || e.Lo == e.Hi {
+		return one(e.Mid)
+	}
+	return one(e.Mid) + " (" + one(e.Lo) + " – " + one(e.Hi) + ")"
+}
