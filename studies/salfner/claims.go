@@ -11,7 +11,8 @@ func claims() []study.Claim {
 		{ID: "C-III-load", Text: "The generators control how fast memory is written", Published: "none",
 			Check: generator},
 		{ID: "C-III-hosts", Text: "Other VMs on the hosts, and the network, have no effect", Published: "not shown",
-			Check: study.CannotTest("two cores cannot carry a second VM without starving the first, and the publication shows no data")},
+			Check: study.CannotTest("two cores cannot carry a second VM without starving the first, and the " +
+				"publication shows no data")},
 		{ID: "C-IV-A-Xen", Text: "The total time of an idle VM grows linearly with VMSIZE (Xen)", Published: "none",
 			Check: idleGrows},
 		{ID: "C-IV-A-VMware", Text: "The total time of an idle VM hardly depends on VMSIZE (VMware)", Published: "none",
@@ -22,7 +23,8 @@ func claims() []study.Claim {
 			Check: staticSet},
 		{ID: "C-IV-D", Text: "The share of a page that is written has no effect", Published: "none",
 			Check: unaffected("fill", "fill")},
-		{ID: "C-IV-E", Text: "PERIOD and BPC affect total time and downtime strongly", Published: "CI95 ≤ 5 % of the mean",
+		{ID: "C-IV-E", Text: "PERIOD and BPC affect total time and downtime strongly", Published: "CI95 ≤ 5 % of " +
+			"the mean",
 			Check: periodAndBPC},
 		{ID: "C-IV-E-hot", Text: "Hot pages are put off until the VM is stopped", Published: "none", Check: hotPages},
 		{ID: "C-V-RATE", Text: "PERIOD and BPC act by their ratio RATE alone", Published: "none", Check: oneRate},
@@ -41,9 +43,10 @@ func claims() []study.Claim {
 		{ID: "C-V-A-inert", Text: "WSET has no effect at RATE = 0 (against IV-C)", Published: "figure 2", Check: inert},
 		{ID: "C-Fig3", Text: "The jump is a slope when looked at closely", Published: "figure 3", Check: gradual},
 		{ID: "C-Fig4", Text: "VMware's surfaces differ in shape from Xen's", Published: "figure 4",
-			Check: study.CannotTest("VMware's rule is not public, and no ESX 4.0 can be had; what another rule alone does to the same " +
-				"hypervisor is claim C-V-B")},
-		{ID: "C-V-B", Text: "The choice of the product, by its stop rule, weighs on availability", Published: "figures 1, 4",
+			Check: study.CannotTest("VMware's rule is not public, and no ESX 4.0 can be had; what another rule " +
+				"alone does to the same hypervisor is claim C-V-B")},
+		{ID: "C-V-B", Text: "The choice of the product, by its stop rule, weighs on " +
+			"availability", Published: "figures 1, 4",
 			Check: rules},
 		{ID: "C-II-Xen-TMT", Text: "Xen's total time varies ninefold, and within a combination hardly",
 			Published: "mean 89.73 s; max:min 9.01 of means, 9.10 of all; SD 6.32 s in a treatment, 39.08 s overall",
@@ -59,7 +62,8 @@ func claims() []study.Claim {
 			Check:     beside(study.DT)},
 		{ID: "C-II-SD", Text: "One combination may scatter more than all of them together", Published: "7.72 s > 7.51 s",
 			Check: scatter},
-		{ID: "C-abstract", Text: "Downtime can vary by a factor of more than 23", Published: "23.83, single values, VMware",
+		{ID: "C-abstract", Text: "Downtime can vary by a factor of more than 23", Published: "23.83, single " +
+			"values, VMware",
 			Check: factor23},
 		{ID: "C-V-max", Text: "Plan with the longest downtime that a workload can cause, not with the mean",
 			Published: "none", Check: planWithMaximum},

@@ -54,8 +54,8 @@ func idleGrows(d study.Data) study.Finding {
 		f.Verdict, f.Evidence = study.Holds, "idle VMs of more memory take longer in proportion"
 	case filled.linear():
 		f.Verdict = study.HoldsInPart
-		f.Evidence = "Xen sends every page of an idle VM, QEMU nine bytes for a page of zeros: what counts is memory that " +
-			"is not zero"
+		f.Evidence = "Xen sends every page of an idle VM, QEMU nine bytes for a page of zeros: what counts is " +
+			"memory that is not zero"
 	default:
 		f.Evidence = "neither idle nor filled VMs take longer in proportion to their size"
 	}
@@ -82,14 +82,15 @@ func idleConstant(d study.Data) study.Finding {
 func nonlinearVMSize(d study.Data) study.Finding {
 	t := d.Trials("vmsize")
 	still, slow, fast := growthOf(t.Pick("workload", "static:wset=90%")),
-		growthOf(t.Pick("workload", "cyclic:wset=60%,rate=20000")), growthOf(t.Pick("workload", "cyclic:wset=60%,rate=45000"))
+		growthOf(t.Pick("workload", "cyclic:wset=60%,rate=20000")),
+		growthOf(t.Pick("workload", "cyclic:wset=60%,rate=45000"))
 	if still.n == 0 || slow.n == 0 || fast.n == 0 {
 		return study.Missing("vmsize")
 	}
 	f := study.Finding{
 		Ours: fmt.Sprintf("RATE 0: %v; 20,000/s: %v; 45,000/s: %v", still, slow, fast),
-		Evidence: "Xen's stop rule counts in multiples of RAM and WSET is a share of it, so that on one link everything " +
-			"grows with RAM; only the constants around a migration do not. R² above 0.9 counts as a line",
+		Evidence: "Xen's stop rule counts in multiples of RAM and WSET is a share of it, so that on one link " +
+			"everything grows with RAM; only the constants around a migration do not. R² above 0.9 counts as a line",
 		Verdict: study.HoldsInPart,
 	}
 	switch {
@@ -132,8 +133,8 @@ func staticSet(d study.Data) study.Finding {
 	inTMT, inDT, line := study.TrendOf(x, tmt), study.TrendOf(xd, dt), study.Line(x, tmt)
 	f := study.Finding{
 		Ours: fmt.Sprintf("TMT: %v, %.3g s a tenth of memory, R² %.3f; DT: %v", inTMT, 10*line.Slope, line.R2, inDT),
-		Evidence: "a guest whose other memory is zero, QEMU's own rule. Memory that is not written has been sent before the VM " +
-			"stops, so that a downtime that grows with it would be the product's doing",
+		Evidence: "a guest whose other memory is zero, QEMU's own rule. Memory that is not written has been sent " +
+			"before the VM stops, so that a downtime that grows with it would be the product's doing",
 		Verdict: study.Fails,
 	}
 	switch {
@@ -156,8 +157,9 @@ func inert(d study.Data) study.Finding {
 		return study.Missing("wset")
 	}
 	f := study.Finding{
-		Ours: fmt.Sprintf("other memory zero: %v; memory full of random data whatever WSET is: %v; 90 %% zeros %.2f s, idle "+
-			"%.2f s, 90 %% random %.2f s", study.TrendOf(xu, unfilledTMT), study.TrendOf(xf, filledTMT), zero.Median(),
+		Ours: fmt.Sprintf("other memory zero: %v; memory full of random data whatever WSET is: %v; 90 %% zeros "+
+			"%.2f s, idle %.2f s, 90 %% random %.2f "+
+			"s", study.TrendOf(xu, unfilledTMT), study.TrendOf(xf, filledTMT), zero.Median(),
 			idle.Median(), full.Median()),
 		Verdict: study.Fails, Evidence: "WSET matters in either memory",
 	}
@@ -167,8 +169,8 @@ func inert(d study.Data) study.Finding {
 	switch {
 	case flat && matters:
 		f.Verdict = study.HoldsInPart
-		f.Evidence = "both sections can be right: WSET matters where it takes the place of zeros, and not where memory is " +
-			"full of data anyhow (Xen sends zeros like data, so to Xen memory is always full)"
+		f.Evidence = "both sections can be right: WSET matters where it takes the place of zeros, and not where " +
+			"memory is full of data anyhow (Xen sends zeros like data, so to Xen memory is always full)"
 	case flat:
 		f.Verdict, f.Evidence = study.Holds, "WSET without writes makes no difference in either memory"
 	}

@@ -31,7 +31,8 @@ func periodAndBPC(d study.Data) study.Finding {
 	}
 	inTMT, inDT := tmt.Quantile(1)/tmt.Quantile(0), dt.Quantile(1)/dt.Quantile(0)
 	f := study.Finding{
-		Ours: fmt.Sprintf("largest ÷ smallest median of %d combinations: TMT %.2f, DT %.2f; widest CI95 of a mean TMT ± %.0f %%",
+		Ours: fmt.Sprintf("largest ÷ smallest median of %d combinations: TMT %.2f, DT %.2f; widest CI95 of a mean "+
+			"TMT ± %.0f %%",
 			len(tmt), inTMT, inDT, 100*widest.Quantile(1)),
 		Evidence: "strong is half as much again or more; with three runs a combination, the interval of a mean is wide",
 		Verdict:  study.HoldsInPart,
@@ -55,10 +56,11 @@ func oneRate(d study.Data) study.Finding {
 	tmt := b.Sample(study.TMT).Median()/a.Sample(study.TMT).Median() - 1
 	dt := b.Sample(study.DT).Median()/a.Sample(study.DT).Median() - 1
 	f := study.Finding{
-		Ours: fmt.Sprintf("10,000/s as 4000 per 400 ms against 1000 per 100 ms: TMT %+.1f %%, DT %+.1f %% (n = %d and %d)",
+		Ours: fmt.Sprintf("10,000/s as 4000 per 400 ms against 1000 per 100 ms: TMT %+.1f %%, DT %+.1f %% (n = %d "+
+			"and %d)",
 			100*tmt, 100*dt, len(b), len(a)),
-		Evidence: fmt.Sprintf("within %.0f %% counts as the same; a burst that ends just before the VM is stopped lengthens DT "+
-			"by what it dirtied", 100*small),
+		Evidence: fmt.Sprintf("within %.0f %% counts as the same; a burst that ends just before the VM is stopped "+
+			"lengthens DT by what it dirtied", 100*small),
 		Verdict: study.HoldsInPart,
 	}
 	switch tmtSame, dtSame := math.Abs(tmt) <= small, math.Abs(dt) <= small; {
@@ -84,8 +86,8 @@ func hotPages(d study.Data) study.Finding {
 	e := times.MedianInterval(0.95, 1)
 	f := study.Finding{
 		Ours: "sent " + study.Say(e, "× the memory") + " at 60,000/s over 90 % of it",
-		Evidence: "QEMU sends a page in each pass in which it is dirty, hot or not; pages put off until the stop would be " +
-			"sent once, 1.3 times the memory or less in all",
+		Evidence: "QEMU sends a page in each pass in which it is dirty, hot or not; pages put off until the stop " +
+			"would be sent once, 1.3 times the memory or less in all",
 		Verdict: study.Fails,
 	}
 	if e.Mid < 1.3 {
@@ -100,16 +102,18 @@ func rateUnit(study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("computed: 30,000 × 4 KiB = %.0f Mbit per second, or %.0f Gbit per millisecond × 1000",
 			perSecond, perSecond),
-		Verdict:  study.Fails,
-		Evidence: "no host of 2009 wrote 123 GB/s; the figures count per second, and then the jump is at a gigabit link's rate",
+		Verdict: study.Fails,
+		Evidence: "no host of 2009 wrote 123 GB/s; the figures count per second, and then the jump is at a " +
+			"gigabit link's rate",
 	}
 }
 
 func design(study.Data) study.Finding {
 	return study.Finding{
-		Ours: fmt.Sprintf("computed: 528 × 20 = %d, 352 × 20 = %d; 3 × 16 × 11 and 2 × 16 × 11 make them", 528*20, 352*20),
-		Evidence: "the arithmetic is right; the levels are not printed, so that nobody can run the same design. Ours is a " +
-			"subset, the full one a guess in full/factorial.yaml",
+		Ours: fmt.Sprintf("computed: 528 × 20 = %d, 352 × 20 = %d; 3 × 16 × 11 and 2 × 16 × 11 make "+
+			"them", 528*20, 352*20),
+		Evidence: "the arithmetic is right; the levels are not printed, so that nobody can run the same design. " +
+			"Ours is a subset, the full one a guess in full/factorial.yaml",
 		Verdict: study.Holds,
 	}
 }
@@ -120,7 +124,8 @@ func downtimeOverRate(d study.Data) study.Finding {
 		return study.Missing("factorial")
 	}
 	f := study.Finding{Verdict: study.Fails,
-		Evidence: "Xen's stop rule; under QEMU's own, downtime keeps to its limit of 300 ms wherever the migration ends (C-V-B)"}
+		Evidence: "Xen's stop rule; under QEMU's own, downtime keeps to its limit of 300 ms wherever the " +
+			"migration ends (C-V-B)"}
 	var ours []string
 	rising, levels := 0, xen.Levels("wset")
 	for _, wset := range levels {
@@ -174,8 +179,8 @@ func jump(d study.Data) study.Finding {
 	at := crossing(points, (low+high)/2)
 	f := study.Finding{
 		Ours: fmt.Sprintf("DT goes from %.2g s to %.2g s", low, high),
-		Evidence: "1 Gbit/s as published and 4104 bytes a page; half way up within 15 % of the link's rate, and twofold at " +
-			"least, is the jump",
+		Evidence: "1 Gbit/s as published and 4104 bytes a page; half way up within 15 % of the link's rate, and " +
+			"twofold at least, is the jump",
 		Verdict: study.Fails,
 	}
 	if high < 2*low || math.IsNaN(at) {
@@ -216,10 +221,11 @@ func gradual(d study.Data) study.Finding {
 		}
 	}
 	f := study.Finding{
-		Ours:    fmt.Sprintf("%d of %d levels of RATE have a median DT between 10 and 90 %% of the way up", between, len(points)),
+		Ours: fmt.Sprintf("%d of %d levels of RATE have a median DT between 10 and 90 %% of the way "+
+			"up", between, len(points)),
 		Verdict: study.Fails,
-		Evidence: "a step would leave none, a slope two or more. QEMU's look each 50 ms and the constant times around a " +
-			"migration blur the edge more at this scale than at the published one",
+		Evidence: "a step would leave none, a slope two or more. QEMU's look each 50 ms and the constant times " +
+			"around a migration blur the edge more at this scale than at the published one",
 	}
 	switch {
 	case between >= 2:
@@ -245,9 +251,11 @@ func fallsBeyond(d study.Data) study.Finding {
 		}
 	}
 	f := study.Finding{
-		Ours: fmt.Sprintf("TMT at 60,000/s ÷ at 35,000/s: %s; %.2g × RAM was sent", study.SayComparison(c, "×"), sent.Median()),
-		Evidence: "Xen's rule alone ends pre-copy at three times RAM, which takes equally long at every RATE above the link's. " +
-			"For the fall Xen must send less in each pass, and it does: it passes over pages that are dirty again already",
+		Ours: fmt.Sprintf("TMT at 60,000/s ÷ at 35,000/s: %s; %.2g × RAM was "+
+			"sent", study.SayComparison(c, "×"), sent.Median()),
+		Evidence: "Xen's rule alone ends pre-copy at three times RAM, which takes equally long at every RATE " +
+			"above the link's. For the fall Xen must send less in each pass, and it does: it passes over pages " +
+			"that are dirty again already",
 		Verdict: study.Fails,
 	}
 	switch {
@@ -276,8 +284,9 @@ func linearInWSET(d study.Data) study.Finding {
 		ours = append(ours, fmt.Sprintf("%s/s: %+.3f s a tenth of memory, R² %.2f", rate, 10*line.Slope, line.R2))
 	}
 	f := study.Finding{Ours: strings.Join(ours, "; "), Verdict: study.Fails,
-		Evidence: "Xen's stop rule, all runs. R² above 0.9 and a rise count as linear. Above the link's RATE all of WSET is " +
-			"dirty when the VM stops, and DT is WSET ÷ link; below it what is left is small whatever WSET is"}
+		Evidence: "Xen's stop rule, all runs. R² above 0.9 and a rise count as linear. Above the link's RATE all " +
+			"of WSET is dirty when the VM stops, and DT is WSET ÷ link; below it what is left is small whatever " +
+			"WSET is"}
 	switch straight {
 	case len(rates):
 		f.Verdict = study.Holds

@@ -1,4 +1,4 @@
-// Package salfner reproduces Salfner, Tröger and Polze, "Downtime Analysis of Virtual Machine Live Migration" (2011): what
+// Package salfner reproduces Salfner, Tröger and Polze, Downtime Analysis of Virtual Machine Live Migration (2011): what
 // decides total time and downtime, one factor at a time and over VMSIZE × WSET × RATE.
 package salfner
 
@@ -61,17 +61,17 @@ func figures() []study.Figure {
 
 func problems() []string {
 	return []string{
-		"Section V defines RATE as blocks per millisecond, its figures and text count per second. 30,000 blocks of 4 KiB " +
-			"per millisecond are 123 GB/s, more than the hosts' memory could take; per second they are 983 Mbit/s, the " +
-			"gigabit link that the publication does not name. See claim C-V-RATE-unit.",
-		"Section IV-C finds that static working sets matter, section V-A that WSET has no effect at RATE = 0, which is the " +
-			"same thing. Both can be true of different memory: see claim C-V-A-inert.",
+		"Section V defines RATE as blocks per millisecond, its figures and text count per second. 30,000 blocks " +
+			"of 4 KiB per millisecond are 123 GB/s, more than the hosts' memory could take; per second they are 983 " +
+			"Mbit/s, the gigabit link that the publication does not name. See claim C-V-RATE-unit.",
+		"Section IV-C finds that static working sets matter, section V-A that WSET has no effect at RATE = 0, " +
+			"which is the same thing. Both can be true of different memory: see claim C-V-A-inert.",
 		"The abstract's factor of more than 23 is that of the most extreme single values of VMware's downtime, not of " +
 			"means (16.27), and not of Xen (3.46). See claim C-abstract.",
-		"Table II has a largest treatment standard deviation (7.72 s) above the overall one (7.51 s) for VMware. That is " +
-			"possible, and means that one combination alone scattered more than all of them together, so that the mean of " +
-			"its 20 runs says little. See claim C-II-SD.",
-		"Section IV-B drops CPU load as a factor on hosts that had cores to spare. It cannot speak for hosts that have not: " +
-			"see claim C-IV-B.",
+		"Table II has a largest treatment standard deviation (7.72 s) above the overall one (7.51 s) for VMware. " +
+			"That is possible, and means that one combination alone scattered more than all of them together, so that " +
+			"the mean of its 20 runs says little. See claim C-II-SD.",
+		"Section IV-B drops CPU load as a factor on hosts that had cores to spare. It cannot speak for hosts that " +
+			"have not: see claim C-IV-B.",
 	}
 }

@@ -61,7 +61,8 @@ func data(t *testing.T, w world) study.Data {
 		for _, p := range planned(t, name) {
 			tmt, dt, sent := w(p.Setup, run)
 			jitter := 1 + 0.002*float64(p.Block)
-			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done, Link: vm.Rate(28_600 * wire)}
+			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done,
+				Link: vm.Rate(28_600 * wire)}
 			trial.Outcome = measure.Outcome{
 				TMT: seconds(tmt * jitter), DT: seconds(dt * jitter), Bytes: vm.Bytes(sent),
 				Service: &measure.Service{Downtime: seconds(dt), Ping: seconds(dt)},
@@ -137,10 +138,12 @@ func contrary(s experiment.Setup, run string) (tmt, dt, sent float64) {
 
 func TestVerdicts(t *testing.T) {
 	always := map[string]study.Verdict{ // what no result can change
-		"C-III-hosts": study.Untestable, "C-Fig4": study.Untestable, "C-V-RATE-unit": study.Fails, "C-V-design": study.Holds,
+		"C-III-hosts": study.Untestable, "C-Fig4": study.Untestable, "C-V-RATE-unit": study.Fails,
+		"C-V-design":      study.Holds,
 		"C-II-VMware-TMT": study.Untestable, "C-II-VMware-DT": study.Untestable, "C-VII": study.Holds,
 	}
-	differs := map[string][2]study.Verdict{ // in the published and in the contrary world, where not holds and does not hold
+	// In the published and in the contrary world, where not holds and does not hold.
+	differs := map[string][2]study.Verdict{
 		"C-II":          {study.Holds, study.Holds},
 		"C-III-load":    {study.Holds, study.Holds},
 		"C-IV-A-VMware": {study.Fails, study.Holds},       // Xen's world: an idle VM's time grows
@@ -167,8 +170,8 @@ func TestVerdicts(t *testing.T) {
 		for i, d := range []study.Data{yes, no} {
 			f := c.Check(d)
 			if f.Verdict != want[i] || f.Ours == "" || f.Evidence == "" {
-				t.Errorf("%s in the %s world: %s, want %s; ours: %s", c.ID, []string{"published", "contrary"}[i], f.Verdict, want[i],
-					f.Ours)
+				t.Errorf("%s in the %s world: %s, want %s; ours: %s", c.ID, []string{"published", "contrary"}[i],
+					f.Verdict, want[i], f.Ours)
 			}
 			if strings.Contains(f.Ours, "NaN") || strings.Contains(f.Ours, "%!") {
 				t.Errorf("%s: %s", c.ID, f.Ours)

@@ -48,8 +48,8 @@ func unaffected(run, factor string) func(study.Data) study.Finding {
 		}
 		f := study.Finding{
 			Ours: fmt.Sprintf("TMT: %v; DT: %v", tmt, dt),
-			Evidence: fmt.Sprintf("less than %.0f %% between the levels' medians counts as no effect; more, with a trend "+
-				"beyond chance (p < 0.05), as one", 100*small),
+			Evidence: fmt.Sprintf("less than %.0f %% between the levels' medians counts as no effect; more, with "+
+				"a trend beyond chance (p < 0.05), as one", 100*small),
 		}
 		switch {
 		case tmt.none() && dt.none():
@@ -134,8 +134,8 @@ func generator(d study.Data) study.Finding {
 	e := s.MedianInterval(0.95, 1)
 	f := study.Finding{
 		Ours: fmt.Sprintf("off by %.2g %% in the median, %.2g %% at most, n = %d", 100*e.Mid, 100*s.Quantile(1), e.N),
-		Evidence: "work done per second before the migration, as the guest itself counts it, against what was asked; 3 % " +
-			"in the median and 10 % in every trial is what the lab aims at",
+		Evidence: "work done per second before the migration, as the guest itself counts it, against what was " +
+			"asked; 3 % in the median and 10 % in every trial is what the lab aims at",
 		Verdict: study.HoldsInPart,
 	}
 	switch {

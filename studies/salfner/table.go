@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"walm/lab/results"
 	"walm/stats"
 	"walm/studies/study"
@@ -44,8 +46,8 @@ func variabilityOf(t study.Trials, m study.Metric) variability {
 }
 
 func (v variability) String() string {
-	s := fmt.Sprintf("mean %.3g s; max:min %.3g of means, %.3g of all; SD %.2g s in a treatment, %.2g s overall; n = %d in %d "+
-		"treatments", v.mean, v.ofMeans, v.ofAll, v.inTreatment, v.overall, v.n, v.treatments)
+	s := fmt.Sprintf("mean %.3g s; max:min %.3g of means, %.3g of all; SD %.2g s in a treatment, %.2g s overall; "+
+		"n = %d in %d treatments", v.mean, v.ofMeans, v.ofAll, v.inTreatment, v.overall, v.n, v.treatments)
 	if v.censored > 0 {
 		s += fmt.Sprintf(", and %d that never ended", v.censored)
 	}
@@ -73,8 +75,9 @@ func tableII(m study.Metric, published float64) func(study.Data) study.Finding {
 			return study.Missing("factorial")
 		}
 		f := study.Finding{Ours: v.String(), Verdict: study.Fails,
-			Evidence: "Xen's stop rule; times are a 16th to a 32nd of the published. It varies as said if max:min is at least half of " +
-				"the published, hardly within a treatment if that deviation is below a third of the overall one"}
+			Evidence: "Xen's stop rule; times are a 16th to a 32nd of the published. It varies as said if max:min " +
+				"is at least half of the published, hardly within a treatment if that deviation is below a third " +
+				"of the overall one"}
 		wide, narrow := v.ofMeans >= published/2, v.inTreatment < v.overall/3
 		switch {
 		case wide && narrow:
@@ -105,15 +108,16 @@ func scatter(d study.Data) study.Finding {
 		return study.Missing("factorial")
 	}
 	f := study.Finding{
-		Ours:    fmt.Sprintf("largest SD in a treatment %.2g s, overall %.2g s (Xen's stop rule)", v.inTreatment, v.overall),
+		Ours: fmt.Sprintf("largest SD in a treatment %.2g s, overall %.2g s (Xen's stop "+
+			"rule)", v.inTreatment, v.overall),
 		Verdict: study.Holds,
-		Evidence: "possible in arithmetic, since the overall variance is a mean over treatments and one may lie above it; " +
-			"it happened here too",
+		Evidence: "possible in arithmetic, since the overall variance is a mean over treatments and one may lie " +
+			"above it; it happened here too",
 	}
 	if v.inTreatment <= v.overall {
 		f.Verdict = study.HoldsInPart
-		f.Evidence = "possible in arithmetic, since the overall variance is a mean over treatments and one may lie above " +
-			"it; it did not happen here"
+		f.Evidence = "possible in arithmetic, since the overall variance is a mean over treatments and one may " +
+			"lie above it; it did not happen here"
 	}
 	return f
 }
@@ -125,10 +129,11 @@ func factor23(d study.Data) study.Finding {
 		return study.Missing("factorial")
 	}
 	f := study.Finding{
-		Ours: fmt.Sprintf("max:min of single downtimes: %.3g under Xen's stop rule (of means %.3g), %.3g under QEMU's", xen.ofAll,
+		Ours: fmt.Sprintf("max:min of single downtimes: %.3g under Xen's stop rule (of means %.3g), %.3g under "+
+			"QEMU's", xen.ofAll,
 			xen.ofMeans, qemu.ofAll),
-		Evidence: "the published factor is that of VMware's single extremes; Xen's was 3.46. A ratio of extremes grows with the " +
-			"number of runs and with how short the shortest may be",
+		Evidence: "the published factor is that of VMware's single extremes; Xen's was 3.46. A ratio of extremes " +
+			"grows with the number of runs and with how short the shortest may be",
 		Verdict: study.Fails,
 	}
 	switch widest := max(xen.ofAll, qemu.ofAll); {
@@ -147,7 +152,8 @@ func planWithMaximum(d study.Data) study.Finding {
 	}
 	times := v.Quantile(1) / mean(v)
 	f := study.Finding{
-		Ours:     fmt.Sprintf("longest %.2g s, mean %.2g s: %.2g times (Xen's stop rule, n = %d)", v.Quantile(1), mean(v), times, len(v)),
+		Ours: fmt.Sprintf("longest %.2g s, mean %.2g s: %.2g times (Xen's stop rule, n = "+
+			"%d)", v.Quantile(1), mean(v), times, len(v)),
 		Evidence: "half as much again is enough to break a promise made with the mean",
 		Verdict:  study.Fails,
 	}
@@ -178,10 +184,10 @@ func rules(d study.Data) study.Finding {
 		below = study.SayComparison(c, "×")
 	}
 	f := study.Finding{
-		Ours: fmt.Sprintf("above the link's rate: %d of %d never end under QEMU's rule, under Xen's all of DT is %s; below it "+
-			"(20,000/s) DT under QEMU's ÷ Xen's: %s", never, len(above), study.Say(xenDT, "s"), below),
-		Evidence: "one hypervisor, one workload, another rule: a rule decides whether a VM that writes faster than the link " +
-			"moves with a long downtime or never",
+		Ours: fmt.Sprintf("above the link's rate: %d of %d never end under QEMU's rule, under Xen's all of DT is "+
+			"%s; below it (20,000/s) DT under QEMU's ÷ Xen's: %s", never, len(above), study.Say(xenDT, "s"), below),
+		Evidence: "one hypervisor, one workload, another rule: a rule decides whether a VM that writes faster " +
+			"than the link moves with a long downtime or never",
 		Verdict: study.Fails,
 	}
 	switch differs := err == nil && math.Abs(math.Log(c.Mid)) > math.Log(1.5); {
@@ -200,7 +206,8 @@ func lightLoads(d study.Data) study.Finding {
 		return study.Missing("vmsize and factorial")
 	}
 	f := study.Finding{
-		Ours:     fmt.Sprintf("DT idle %s, at 60,000/s over 90 %% %s (Xen's stop rule)", study.Say(light, "s"), study.Say(heavy, "s")),
+		Ours: fmt.Sprintf("DT idle %s, at 60,000/s over 90 %% %s (Xen's stop "+
+			"rule)", study.Say(light, "s"), study.Say(heavy, "s")),
 		Evidence: "Clark et al. report 60 to 210 ms; threefold between a light and a heavy load explains such a gap",
 		Verdict:  study.Fails,
 	}
@@ -218,11 +225,12 @@ func leadTime(d study.Data) study.Finding {
 	}
 	never := len(qemu.Sample(study.TMT)) - len(study.Finite(qemu.Sample(study.TMT)))
 	return study.Finding{
-		Ours: fmt.Sprintf("longest TMT %.1f s here, 16 to 32 times that at the published size (Xen's stop rule); under QEMU's own %d of "+
-			"%d had not ended after %v", xen.Quantile(1), never, len(qemu), qemu[0].Setup.Limit),
+		Ours: fmt.Sprintf("longest TMT %.1f s here, 16 to 32 times that at the published size (Xen's stop rule); "+
+			"under QEMU's own %d of %d had not ended after "+
+			"%v", xen.Quantile(1), never, len(qemu), qemu[0].Setup.Limit),
 		Verdict: study.Holds,
-		Evidence: "it follows from what TMT is, while the VM needs its source. Where pre-copy never ends no lead is enough: " +
-			"then it takes another method or another stop rule",
+		Evidence: "it follows from what TMT is, while the VM needs its source. Where pre-copy never ends no lead " +
+			"is enough: then it takes another method or another stop rule",
 	}
 }
 
@@ -245,10 +253,6 @@ func deviation(s stats.Sample) float64 {
 
 // halfWidth is half the 95 % interval of the mean by Student's t, as the publication reports it.
 func halfWidth(s stats.Sample) float64 {
-	quantiles := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262} // of t, 1 to 9 degrees of freedom
-	t := 1.96 + 2.4/float64(len(s)-1)                                                      // beyond the table, 0.4 % off at most
-	if df := len(s) - 1; df <= len(quantiles) {
-		t = quantiles[df-1]
-	}
-	return t * deviation(s) / math.Sqrt(float64(len(s)))
+	student := distuv.StudentsT{Sigma: 1, Nu: float64(len(s) - 1)}
+	return student.Quantile(0.975) * deviation(s) / math.Sqrt(float64(len(s)))
 }

@@ -60,11 +60,13 @@ func beatsRandom(m study.Metric) func(study.Data) study.Finding {
 		c, p := all[index], corrected(index, all)
 		t := d.Trials("choice")
 		return study.Finding{
-			Ours: fmt.Sprintf("%s, walm − random, paired by workload and block: %s, p = %.2g after Holm over %d scores; medians %s "+
-				"and %s", m.Name, study.Say(c.Estimate, "s"), p, len(all), middle(t.Pick("method", "walm"), m),
+			Ours: fmt.Sprintf("%s, walm − random, paired by workload and block: %s, p = %.2g after Holm over %d "+
+				"scores; medians %s and %s", m.Name, study.Say(c.Estimate, "s"), p, len(all),
+				middle(t.Pick("method", "walm"), m),
 				middle(t.Pick("method", "random"), m)),
 			Verdict: judge(c, p),
-			Evidence: fmt.Sprintf("walm took %s, chance %s; %d and %d of the moves never ended", taken(t.Pick("method", "walm")),
+			Evidence: fmt.Sprintf("walm took %s, chance %s; %d and %d of the moves never "+
+				"ended", taken(t.Pick("method", "walm")),
 				taken(t.Pick("method", "random")), never(t.Pick("method", "walm")), never(t.Pick("method", "random"))),
 		}
 	}
@@ -165,9 +167,10 @@ func latestReading(d study.Data) study.Finding {
 		*v *= 100
 	}
 	f := study.Finding{
-		Ours:     "error of the chosen method's forecast TMT: median " + study.Say(e, "%"),
-		Evidence: "the workloads here are steady, as the report assumes; one that changes after the look is not covered by it",
-		Verdict:  study.Fails,
+		Ours: "error of the chosen method's forecast TMT: median " + study.Say(e, "%"),
+		Evidence: "the workloads here are steady, as the report assumes; one that changes after the look is not " +
+			"covered by it",
+		Verdict: study.Fails,
 	}
 	switch {
 	case e.Mid <= 10:

@@ -15,10 +15,11 @@ var files embed.FS
 // Study is the publication, our experiments, and what they say of its claims.
 func Study() study.Study {
 	return study.Study{
-		Name:   "walm-interim",
-		Title:  "Workload aware live migration of virtual machines",
-		Source: "B. F. Ilma: Workload Aware Live Migration of Virtual Machines, interim report, University of Colombo, May 2023",
-		Files:  files,
+		Name:  "walm-interim",
+		Title: "Workload aware live migration of virtual machines",
+		Source: "B. F. Ilma: Workload Aware Live Migration of Virtual Machines, interim report, University of " +
+			"Colombo, May 2023",
+		Files: files,
 		// The evaluation first: it is what the report is for.
 		Runs:     []string{"choice.yaml", "working-set.yaml", "sysbench.yaml", "network.yaml"},
 		Claims:   claims(),
@@ -53,17 +54,19 @@ func figures() []study.Figure {
 
 func problems() []string {
 	return []string{
-		"Figure 17 is described as TMT and DT falling as RAM grows. Nothing that pre-copy does becomes shorter with more RAM: " +
-			"pages of zeros still have to be looked at. See claim D-Fig17.",
-		"Hybrid first sends the writable working set in section 1.2, and the whole memory in section 3.3.3. In QEMU it is the " +
-			"second: see claim D-hybrid-first.",
-		"Post-copy is said to be missing from QEMU and was patched in. migrate-start-postcopy may be given at once after " +
-			"migrate, in every version since 2.5: see claim D-post-copy.",
-		"Figure 10's total of 273,502 pages leaves out the 3,202 of the last pass, and its second pass is faster than the " +
-			"gigabit link it went over, unless some of its pages were zeros: see claims D-Fig10-sums and D-Fig10-link.",
-		"The dirty bitmap mode of calc-dirty-rate, with which section 3.2 watches, needs KVM: without it QEMU 7.2 crashes and " +
-			"QEMU 10.0 answers 0. walm looks at memory from the host instead.",
-		"Minimal TMT is the stated aim, and with that there is nothing to choose: at one bandwidth post-copy sends each page " +
-			"once and is never slower. A choice needs a second cost; walm's is service loss. See the claims D-4.2.",
+		"Figure 17 is described as TMT and DT falling as RAM grows. Nothing that pre-copy does becomes shorter " +
+			"with more RAM: pages of zeros still have to be looked at. See claim D-Fig17.",
+		"Hybrid first sends the writable working set in section 1.2, and the whole memory in section 3.3.3. In " +
+			"QEMU it is the second: see claim D-hybrid-first.",
+		"Post-copy is said to be missing from QEMU and was patched in. migrate-start-postcopy may be given at " +
+			"once after migrate, in every version since 2.5: see claim D-post-copy.",
+		"Figure 10's total of 273,502 pages leaves out the 3,202 of the last pass, and its second pass is faster " +
+			"than the gigabit link it went over, unless some of its pages were zeros: see claims D-Fig10-sums and " +
+			"D-Fig10-link.",
+		"The dirty bitmap mode of calc-dirty-rate, with which section 3.2 watches, needs KVM: without it QEMU 7.2 " +
+			"crashes and QEMU 10.0 answers 0. walm looks at memory from the host instead.",
+		"Minimal TMT is the stated aim, and with that there is nothing to choose: at one bandwidth post-copy " +
+			"sends each page once and is never slower. A choice needs a second cost; walm's is service loss. See the " +
+			"claims D-4.2.",
 	}
 }

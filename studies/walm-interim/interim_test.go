@@ -72,9 +72,10 @@ func data(t *testing.T, w world) study.Data {
 		run := strings.TrimSuffix(filepath.Base(name), ".yaml")
 		var set results.Set
 		for _, p := range planned(t, name) {
-			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done, Method: p.Setup.Method,
-				Dirty: 1e5}
-			trial.Outcome = measure.Outcome{TMT: 2 * time.Second, DT: 200 * time.Millisecond, Loss: &measure.Loss{Lost: 200e6}}
+			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done,
+				Method: p.Setup.Method, Dirty: 1e5}
+			trial.Outcome = measure.Outcome{TMT: 2 * time.Second, DT: 200 * time.Millisecond,
+				Loss: &measure.Loss{Lost: 200e6}}
 			trial.Precopy = 1900 * time.Millisecond
 			w(p, run, &trial)
 			jitter := time.Duration(p.Block) * time.Millisecond
@@ -184,7 +185,8 @@ func TestVerdicts(t *testing.T) {
 		"D-3.3-scripts": study.Untestable, "D-Fig10-sums": study.HoldsInPart, "D-Fig10-link": study.HoldsInPart,
 		"D-Fig10-rule": study.Holds, "D-Fig10-replay": study.Holds,
 	}
-	differs := map[string][2]study.Verdict{ // in the published and in the contrary world, where not holds and does not hold
+	// In the published and in the contrary world, where not holds and does not hold.
+	differs := map[string][2]study.Verdict{
 		"D-3.3-post-copy": {study.Fails, study.Fails},       // every move ended
 		"D-1-Shah":        {study.Fails, study.Fails},       // pre-copy never ended in the one, was no faster in the other
 		"D-1-suits":       {study.Holds, study.HoldsInPart}, // being exposed costs a little by itself
@@ -206,8 +208,8 @@ func TestVerdicts(t *testing.T) {
 		for i, d := range []study.Data{yes, no} {
 			f := c.Check(d)
 			if f.Verdict != want[i] || f.Ours == "" || f.Evidence == "" {
-				t.Errorf("%s in the %s world: %s, want %s; ours: %s", c.ID, []string{"published", "contrary"}[i], f.Verdict, want[i],
-					f.Ours)
+				t.Errorf("%s in the %s world: %s, want %s; ours: %s", c.ID, []string{"published", "contrary"}[i],
+					f.Verdict, want[i], f.Ours)
 			}
 			if strings.Contains(f.Ours, "NaN") || strings.Contains(f.Ours, "%!") {
 				t.Errorf("%s: %s", c.ID, f.Ours)

@@ -48,8 +48,9 @@ func classes(d study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("dirtied, MB/s: CPU %.1f, network %.1f, reader %.1f; writers %.1f and %.1f", rates[cpu]/1e6,
 			rates[sender]/1e6, rates[reader]/1e6, rates[writer]/1e6, rates[fast]/1e6),
-		Evidence: "seen from outside, in windows of 50 ms; a tenth of the slower writer's rate or less counts as reading. A " +
-			"program's class follows from what it does and not from what it is for: redis is network-intensive and writes",
+		Evidence: "seen from outside, in windows of 50 ms; a tenth of the slower writer's rate or less counts as " +
+			"reading. A program's class follows from what it does and not from what it is for: redis is " +
+			"network-intensive and writes",
 		Verdict: study.Judge(rates[cpu] < least/10, rates[sender] < least/10),
 	}
 }
@@ -64,8 +65,9 @@ func suits(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("median cost, s: reader %s by pre-copy, %s by post-copy; writer faster than the link %s and %s",
 			middle(cell(d, reader, "pre-copy"), study.Cost), middle(cell(d, reader, "post-copy"), study.Cost),
 			middle(cell(d, fast, "pre-copy"), study.Cost), middle(cell(d, fast, "post-copy"), study.Cost)),
-		Evidence: "cost is walm's balanced profile; each part holds if every run of the better method is below every one of the other",
-		Verdict:  study.Judge(less(readPre, readPost) == 1, less(writePost, writePre) == 1),
+		Evidence: "cost is walm's balanced profile; each part holds if every run of the better method is below " +
+			"every one of the other",
+		Verdict: study.Judge(less(readPre, readPost) == 1, less(writePost, writePre) == 1),
 	}
 }
 
@@ -77,8 +79,8 @@ func shah(d study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("TMT of a small VM that writes faster than the link: pre-copy %s, post-copy %s",
 			middle(cell(d, fast, "pre-copy"), study.TMT), middle(cell(d, fast, "post-copy"), study.TMT)),
-		Evidence: "size alone does not decide: pre-copy can be the faster only where it stops early, and post-copy sends no page " +
-			"twice. The large VM was not run",
+		Evidence: "size alone does not decide: pre-copy can be the faster only where it stops early, and " +
+			"post-copy sends no page twice. The large VM was not run",
 		Verdict: study.Judge(less(pre, post) == 1),
 	}
 }
@@ -89,7 +91,8 @@ func success(d study.Data) study.Finding {
 		return study.Missing("choice")
 	}
 	return study.Finding{
-		Ours: fmt.Sprintf("%d of %d had not ended after %v when writing faster than the link, %d of %d when slower", never(t), len(t),
+		Ours: fmt.Sprintf("%d of %d had not ended after %v when writing faster than the link, %d of %d when "+
+			"slower", never(t), len(t),
 			t[0].Setup.Limit, never(slow), len(slow)),
 		Evidence: "the limit is several times what the whole memory takes over the link",
 		Verdict:  study.Judge(never(t) > 0),
@@ -110,8 +113,9 @@ func postCopy(d study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("%d of %d moved by unpatched QEMU; the VM stopped %s after the command", t.Ended(), len(t),
 			study.Say(before.MedianInterval(0.95, 1), "s")),
-		Evidence: "migrate-start-postcopy is accepted at once after migrate. What was missing in 2.5 was a name, not the method",
-		Verdict:  study.Judge(t.Ended() < len(t)),
+		Evidence: "migrate-start-postcopy is accepted at once after migrate. What was missing in 2.5 was a name, " +
+			"not the method",
+		Verdict: study.Judge(t.Ended() < len(t)),
 	}
 }
 
@@ -129,8 +133,8 @@ func hybridFirst(d study.Data) study.Finding {
 	e := share.MedianInterval(0.95, 1)
 	return study.Finding{
 		Ours: "a VM that reads and does not write was stopped after " + study.Say(e, "% of TMT"),
-		Evidence: "its writable working set is nearly nothing: a hybrid that sent only that would stop it at once. QEMU's sends " +
-			"all of memory in its first pass, as section 3.3.3 has it",
+		Evidence: "its writable working set is nearly nothing: a hybrid that sent only that would stop it at " +
+			"once. QEMU's sends all of memory in its first pass, as section 3.3.3 has it",
 		Verdict: study.Judge(e.Mid < 50),
 	}
 }
@@ -143,9 +147,11 @@ func cpuAgainstMemory(d study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("TMT %s against %s, DT %s against %s", study.Say(c.Middle(study.TMT), "s"),
 			study.Say(m.Middle(study.TMT), "s"), study.Say(c.Middle(study.DT), "s"), study.Say(m.Middle(study.DT), "s")),
-		Evidence: "CPU load has little memory to send, so most of the difference in TMT is memory in use, not writing; DT is " +
-			"bounded by the downtime limit either way. Each part holds if every run is below every one of the other",
-		Verdict: study.Judge(less(c.Sample(study.TMT), m.Sample(study.TMT)) == 1, less(c.Sample(study.DT), m.Sample(study.DT)) == 1),
+		Evidence: "CPU load has little memory to send, so most of the difference in TMT is memory in use, not " +
+			"writing; DT is bounded by the downtime limit either way. Each part holds if every run is below every " +
+			"one of the other",
+		Verdict: study.Judge(less(c.Sample(study.TMT), m.Sample(study.TMT)) == 1,
+			less(c.Sample(study.DT), m.Sample(study.DT)) == 1),
 	}
 }
 
@@ -172,8 +178,9 @@ func readsUnderHybrid(d study.Data) study.Finding {
 	return study.Finding{
 		Ours: fmt.Sprintf("service loss of a reader: hybrid %s, post-copy %s", study.Say(hybrid.Middle(study.Loss), "s"),
 			study.Say(post.Middle(study.Loss), "s")),
-		Evidence: "what was read and not written has arrived before the switch; holds if every run is below every one of post-copy's",
-		Verdict:  study.Judge(less(hybrid.Sample(study.Loss), post.Sample(study.Loss)) == 1),
+		Evidence: "what was read and not written has arrived before the switch; holds if every run is below every " +
+			"one of post-copy's",
+		Verdict: study.Judge(less(hybrid.Sample(study.Loss), post.Sample(study.Loss)) == 1),
 	}
 }
 

@@ -39,8 +39,8 @@ func flatOut(d study.Data) study.Finding {
 	}
 	return study.Finding{
 		Ours: fmt.Sprintf("writing as fast as it can: %d of %d had ended after %v", t.Ended(), len(t), t[0].Setup.Limit),
-		Evidence: "the report does not say how fast its writer wrote; where it moved by pre-copy with QEMU's rule it was slower " +
-			"than the link",
+		Evidence: "the report does not say how fast its writer wrote; where it moved by pre-copy with QEMU's rule " +
+			"it was slower than the link",
 		Verdict: study.Judge(t.Ended() > 0),
 	}
 }
@@ -56,9 +56,10 @@ func overRAM(method string) func(study.Data) study.Finding {
 		}
 		inTMT, inDT := study.TrendOf(x, tmt), study.TrendOf(x, dt)
 		return study.Finding{
-			Ours: fmt.Sprintf("%s: TMT %s, DT %s over RAM (TMT: %v; DT: %v)", method, direction(inTMT), direction(inDT), inTMT, inDT),
-			Evidence: "sysbench holds almost no memory, so that more RAM is more pages of zeros: nine bytes each on the link, and " +
-				"the time to look at them. Nothing in pre-copy becomes shorter by them",
+			Ours: fmt.Sprintf("%s: TMT %s, DT %s over RAM (TMT: %v; DT: "+
+				"%v)", method, direction(inTMT), direction(inDT), inTMT, inDT),
+			Evidence: "sysbench holds almost no memory, so that more RAM is more pages of zeros: nine bytes each " +
+				"on the link, and the time to look at them. Nothing in pre-copy becomes shorter by them",
 			Verdict: study.Judge(inTMT.Falls(), inDT.Falls()),
 		}
 	}
@@ -87,8 +88,8 @@ func hybridDowntime(d study.Data) study.Finding {
 	}
 	f := study.Finding{
 		Ours: fmt.Sprintf("DT hybrid ÷ pre-copy, %s: %s", where, study.SayComparison(c, "×")),
-		Evidence: "half or less counts as far below. Downtime is not outage: what the VM waits for pages after a hybrid's switch is " +
-			"in the service loss (D-3.3.3-hybrid)",
+		Evidence: "half or less counts as far below. Downtime is not outage: what the VM waits for pages after a " +
+			"hybrid's switch is in the service loss (D-3.3.3-hybrid)",
 		Verdict: study.Fails,
 	}
 	switch {
@@ -110,10 +111,11 @@ func traffic(workload string, contends bool) func(study.Data) study.Finding {
 			return study.Missing("network")
 		}
 		f := study.Finding{
-			Ours: fmt.Sprintf("TMT with ÷ without the traffic: %s through one link, %s through another (n = %d and %d pairs)",
+			Ours: fmt.Sprintf("TMT with ÷ without the traffic: %s through one link, %s through another (n = %d "+
+				"and %d pairs)",
 				study.Say(shared.Estimate, "×"), study.Say(apart.Estimate, "×"), shared.N, apart.N),
-			Evidence: "32 MiB/s (268 Mbit/s) of traffic on a link of 512 Mbit/s; a fifth more than through another link counts as contention, less than " +
-				"a tenth as none",
+			Evidence: "32 MiB/s (268 Mbit/s) of traffic on a link of 512 Mbit/s; a fifth more than through " +
+				"another link counts as contention, less than a tenth as none",
 		}
 		switch extra := shared.Mid / apart.Mid; {
 		case contends:

@@ -32,9 +32,9 @@ func traceSums(study.Data) study.Finding {
 	last := figure10[len(figure10)-1].pages
 	return study.Finding{
 		Ours: fmt.Sprintf("computed: %d pages in %v; without the last pass %d", pages, took, pages-last),
-		Evidence: fmt.Sprintf("the times add up to %v less than TMT, which are its setup. The printed total of %d pages leaves "+
-			"out the %d of the last pass. 266,450 pages are 1 GiB and 17 MiB of video memory and firmware: not the VM of 8 GB "+
-			"of figure 15", figure10Total-took, figure10Pages, last),
+		Evidence: fmt.Sprintf("the times add up to %v less than TMT, which are its setup. The printed total of %d "+
+			"pages leaves out the %d of the last pass. 266,450 pages are 1 GiB and 17 MiB of video memory and "+
+			"firmware: not the VM of 8 GB of figure 15", figure10Total-took, figure10Pages, last),
 		Verdict: study.HoldsInPart,
 	}
 }
@@ -52,10 +52,12 @@ func traceLink(study.Data) study.Finding {
 	r := rates()
 	zero := 1 - gigabit*figure10[1].took.Seconds()/(float64(figure10[1].pages)*wire)
 	return study.Finding{
-		Ours: fmt.Sprintf("computed: %.1f, %.1f and %.1f MB/s at 4104 bytes a page; a gigabit link carries %.1f", r[0]/1e6, r[1]/1e6,
+		Ours: fmt.Sprintf("computed: %.1f, %.1f and %.1f MB/s at 4104 bytes a page; a gigabit link carries "+
+			"%.1f", r[0]/1e6, r[1]/1e6,
 			r[2]/1e6, gigabit/1e6),
-		Evidence: fmt.Sprintf("the second pass is too fast unless at least %.0f %% of its pages were zeros or still in buffers when "+
-			"it was counted; the first is slower, as one that scans and maps a gigabyte is", 100*zero),
+		Evidence: fmt.Sprintf("the second pass is too fast unless at least %.0f %% of its pages were zeros or "+
+			"still in buffers when it was counted; the first is slower, as one that scans and maps a gigabyte "+
+			"is", 100*zero),
 		Verdict: study.HoldsInPart,
 	}
 }
@@ -65,10 +67,11 @@ func traceRule(study.Data) study.Finding {
 	r := rates()
 	left := func(pass int) float64 { return float64(figure10[pass].pages) * wire / r[pass-1] }
 	f := study.Finding{
-		Ours: fmt.Sprintf("computed: 7,052 pages at the first pass' rate take %.0f ms, 3,202 at the second's %.0f ms", 1000*left(1),
+		Ours: fmt.Sprintf("computed: 7,052 pages at the first pass' rate take %.0f ms, 3,202 at the second's %.0f "+
+			"ms", 1000*left(1),
 			1000*left(2)),
-		Evidence: "QEMU stops the VM when what is left fits its downtime limit of 300 ms at the bandwidth that it saw last: the " +
-			"first does not by 2 ms, the second does",
+		Evidence: "QEMU stops the VM when what is left fits its downtime limit of 300 ms at the bandwidth that it " +
+			"saw last: the first does not by 2 ms, the second does",
 		Verdict: study.Fails,
 	}
 	if limit := vm.DefaultDowntimeLimit.Seconds(); left(1) > limit && left(2) < limit {
@@ -89,10 +92,12 @@ func traceReplay(study.Data) study.Finding {
 		vm.Link{Bandwidth: vm.Rate(rates()[0])}, predict.DefaultHost())
 	off := forecast.TMT.Mid.Seconds()/figure10Total.Seconds() - 1
 	f := study.Finding{
-		Ours: fmt.Sprintf("computed: TMT %.2f s (80 %%: %.2f – %.2f), %+.1f %%; DT %.0f ms against 112", forecast.TMT.Mid.Seconds(),
+		Ours: fmt.Sprintf("computed: TMT %.2f s (80 %%: %.2f – %.2f), %+.1f %%; DT %.0f ms against "+
+			"112", forecast.TMT.Mid.Seconds(),
 			forecast.TMT.Lo.Seconds(), forecast.TMT.Hi.Seconds(), 100*off, 1000*forecast.DT.Mid.Seconds()),
-		Evidence: "from the pages of the last two passes as dirty curve and the first's bandwidth. The second pass was needed by " +
-			"2 ms of 300, so that the replay ends a pass earlier about as often, with a longer downtime",
+		Evidence: "from the pages of the last two passes as dirty curve and the first's bandwidth. The second " +
+			"pass was needed by 2 ms of 300, so that the replay ends a pass earlier about as often, with a longer " +
+			"downtime",
 		Verdict: study.Fails,
 	}
 	if math.Abs(off) < 0.02 {
