@@ -97,10 +97,14 @@ func longest(gaps []measure.Gap) []measure.Gap {
 	return kept
 }
 
-// passes are those that ended with another: the beginning of pass n is the end of the one before.
+// passes are those that ended with another: the beginning of pass n is the end of the one before. What QEMU announces
+// once the VM is stopped is none.
 func passes(rec move.Record) []results.Pass {
 	var all []results.Pass
 	for _, e := range rec.Events {
+		if e.Kind == vm.EventStop && e.Side == vm.Source {
+			break
+		}
 		if e.Kind != vm.EventPass || e.Pass < 2 || e.Progress == nil || len(all) == keptPasses {
 			continue
 		}
@@ -181,8 +185,12 @@ func linkUse(counts []measure.Count, began, ended time.Time) ([]vm.Rate, time.Du
 		step *= 2
 	}
 	var use []vm.Rate
-	for at := began; at.Before(ended); at = at.Add(step) {
-		use = append(use, (countAt(counts, at.Add(step)) - countAt(counts, at)).Per(step))
+	for from := began; from.Before(ended); from = from.Add(step) {
+		to := from.Add(step)
+		if to.After(ended) {
+			to = ended
+		}
+		use = append(use, (countAt(counts, to) - countAt(counts, from)).Per(to.Sub(from)))
 	}
 	return use, step
 }

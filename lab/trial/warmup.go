@@ -13,7 +13,7 @@ import (
 // warmUp looks at a VM until its dirty curve is stationary, or for as long as that may take. It is the eye of a trial's
 // move, which sees the last look.
 type warmUp struct {
-	eye     *observe.Host
+	look    func(ctx context.Context, samples int, windows []time.Duration) (vm.Trace, error)
 	windows []time.Duration // of the looks that are compared
 	bound   time.Duration   // after which no further look is begun
 	full    bool            // a look that is long enough for forecasts comes last
@@ -35,7 +35,11 @@ const (
 
 // newWarmUp fits the looks to the workload: one that writes in bursts is steady only over whole periods of them.
 func newWarmUp(eye *observe.Host, w guest.Workload, full bool, died func() string) *warmUp {
-	u := &warmUp{eye: eye, bound: patience, full: full, died: died}
+	look := func(ctx context.Context, samples int, windows []time.Duration) (vm.Trace, error) {
+		eye.Samples, eye.Windows = samples, windows
+		return eye.Look(ctx)
+	}
+	u := &warmUp{look: look, bound: patience, full: full, died: died}
 	shortest := 50 * time.Millisecond
 	for _, p := range w {
 		shortest = max(shortest, p.Period)
@@ -54,8 +58,7 @@ func (u *warmUp) Look(ctx context.Context) (vm.Trace, error) {
 	defer func() { u.took = time.Since(began) }()
 	var seen observe.History
 	look := func(samples int, windows []time.Duration) error {
-		u.eye.Samples, u.eye.Windows = samples, windows
-		t, err := u.eye.Look(ctx)
+		t, err := u.look(ctx, samples, windows)
 		if err != nil {
 			return err
 		}
