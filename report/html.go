@@ -18,6 +18,9 @@ var pageSource string
 //go:embed page.css
 var pageCSS string
 
+// CSS is the style sheet of every page of walm.
+func CSS() template.CSS { return template.CSS(pageCSS) }
+
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // HTML writes rec as one page that needs nothing else: no script, no font, no picture from elsewhere.
@@ -73,7 +76,7 @@ type htmlEvent struct{ At, Side, Kind, What, Remaining, Transferred, Rate, Throt
 func newPage(rec move.Record) htmlPage {
 	o, rows := rec.Outcome, compare(rec)
 	p := htmlPage{
-		CSS: template.CSS(pageCSS), ID: rec.ID, VM: rec.VM, Started: rec.Started.UTC().Format("2 Jan 2006 15:04:05 UTC"),
+		CSS: CSS(), ID: rec.ID, VM: rec.VM, Started: rec.Started.UTC().Format("2 Jan 2006 15:04:05 UTC"),
 		Path: rec.Source + " → " + rec.Target, Verdict: verdict(rec), Mood: mood(o), Detail: o.Detail,
 		Chosen: chosen(rec.Plan), Why: rec.Plan.Reason.Why, Link: linkText(rec.Link), Note: sampleNote(rec),
 		Profile: string(rec.Policy.Profile), Host: hostText(rec.Host), Replays: replays(rec.Forecasts),

@@ -125,3 +125,18 @@ func adjust(all []Comparison) {
 		}
 	}
 }
+
+// Families are the comparisons that a report shows: of every factor with several levels, by the usual metrics but bytes.
+// Each factor is a family of its own, because each is a question of its own.
+func Families(set results.Set) [][]Comparison {
+	var all [][]Comparison
+	for _, f := range factorsOf(set) {
+		if len(f.levels) < 2 {
+			continue
+		}
+		if family, err := Compare(set, f.name, []string{"tmt", "dt", "loss"}); err == nil && len(family) > 0 {
+			all = append(all, family)
+		}
+	}
+	return all
+}

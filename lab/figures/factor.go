@@ -105,6 +105,11 @@ func newAxis(levels []string) axis {
 	return a
 }
 
+// words says whether no level is a number.
+func (a axis) words() bool {
+	return !slices.ContainsFunc(a.levels, func(l string) bool { _, ok := number(l); return ok })
+}
+
 func apart(sorted []float64) bool {
 	for i := range sorted[1:] {
 		if sorted[i+1]-sorted[i] < closest*(sorted[len(sorted)-1]-sorted[0]) {

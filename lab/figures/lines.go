@@ -116,7 +116,7 @@ func (s series) Plot(c draw.Canvas, p *plot.Plot) {
 		run = append(run, vg.Point{X: x, Y: y(pt.Mid)})
 	}
 	for _, r := range append(runs, run) {
-		if len(r) > 1 {
+		if len(r) > 1 && !s.over.words() { // between words there is nothing to run through
 			c.StrokeLines(draw.LineStyle{Color: s.hue, Width: 1.4}, r)
 		}
 		for _, at := range r {

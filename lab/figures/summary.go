@@ -1,7 +1,10 @@
 package figures
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"walm/lab/experiment"
 	"walm/lab/results"
@@ -21,6 +24,7 @@ type Table struct {
 type Row struct {
 	Cell                              experiment.Cell
 	N, Done, Censored, Failed, Broken int
+	Methods                           string           // that ran, where they were chosen: "hybrid 4, pre-copy 2"
 	Limit                             float64          // of a trial, in seconds
 	Values                            []stats.Estimate // a metric each; N is 0 where no trial has it
 }
@@ -38,7 +42,7 @@ func Summary(set results.Set, metrics ...string) Table {
 	}
 	for _, c := range set.Cells() {
 		of := set.Of(c)
-		r := Row{Cell: c, N: len(of.Trials)}
+		r := Row{Cell: c, N: len(of.Trials), Methods: methods(of.Trials)}
 		for _, tr := range of.Trials {
 			r.Limit = math.Max(r.Limit, tr.Setup.Limit.Seconds())
 			switch tr.Status {
@@ -60,16 +64,28 @@ func Summary(set results.Set, metrics ...string) Table {
 	return t
 }
 
-func wanted(name string, among []string) bool {
-	if len(among) == 0 {
-		return true
-	}
-	for _, n := range among {
-		if n == name {
-			return true
+// methods counts what was chosen.
+func methods(of []results.Trial) string {
+	count := map[string]int{}
+	for _, t := range of {
+		if t.Setup.Choice != experiment.Fixed && t.Method != "" {
+			count[string(t.Method)]++
 		}
 	}
-	return false
+	var parts []string
+	for _, m := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%s %d", m, count[m]))
+	}
+	return list(parts)
+}
+
+// chose says whether methods were chosen in any cell.
+func (t Table) chose() bool {
+	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Methods != "" })
+}
+
+func wanted(name string, among []string) bool {
+	return len(among) == 0 || slices.Contains(among, name)
 }
 
 // units are the columns' units: one each, that suits its greatest median.

@@ -18,6 +18,9 @@ func (t Table) Text() []byte {
 		fmt.Fprintf(w, "%s\t", f)
 	}
 	fmt.Fprint(w, "n\tended as")
+	if t.chose() {
+		fmt.Fprint(w, "\tchosen")
+	}
 	units := t.units()
 	for i, m := range t.Metrics {
 		fmt.Fprintf(w, "\t%s", units[i].with(m.Name))
@@ -28,6 +31,9 @@ func (t Table) Text() []byte {
 			fmt.Fprintf(w, "%s\t", l.Level)
 		}
 		fmt.Fprintf(w, "%d\t%s", r.N, r.ends())
+		if t.chose() {
+			fmt.Fprintf(w, "\t%s", r.Methods)
+		}
 		for i, m := range t.Metrics {
 			fmt.Fprintf(w, "\t%s", r.text(i, m, units[i]))
 		}
