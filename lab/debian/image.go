@@ -95,8 +95,10 @@ func accounts() map[string]string {
 
 // makeImage turns the tree at root into a filesystem image, which takes its place, and returns its checksum.
 func makeImage(ctx context.Context, root string) (string, error) {
-	if _, err := exec.LookPath("mke2fs"); err != nil {
-		return "", errors.New("mke2fs makes the filesystem and is not on this machine: install the package e2fsprogs")
+	for _, tool := range []string{"mke2fs", "debugfs"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return "", fmt.Errorf("%s helps to make the filesystem and is not on this machine: install the package e2fsprogs", tool)
+		}
 	}
 	if err := mergeUsr(root); err != nil {
 		return "", err
@@ -112,16 +114,20 @@ func makeImage(ctx context.Context, root string) (string, error) {
 			return "", err
 		}
 	}
-	if err := settle(root); err != nil {
+	files, err := settle(root)
+	if err != nil {
 		return "", err
 	}
 	image := root + ".ext4"
 	cmd := exec.CommandContext(ctx, "mke2fs", "-q", "-t", "ext4", "-d", root, "-U", imageUUID, "-L", "walm-programs",
 		"-b", "4096", "-m", "0", "-O", "^has_journal,^metadata_csum_seed", "-E", "hash_seed="+imageUUID+",root_owner=0:0,lazy_itable_init=0",
 		image, fmt.Sprintf("%dk", imageSize/vm.KiB))
-	cmd.Env = append(os.Environ(), "E2FSPROGS_FAKE_TIME="+fmt.Sprint(epoch().Unix()), "SOURCE_DATE_EPOCH="+fmt.Sprint(epoch().Unix()))
+	cmd.Env = fakeTime()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("mke2fs: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	if err := settleInodes(ctx, image, files); err != nil {
+		return "", err
 	}
 	sum, err := sha256Of(image)
 	if err != nil {
@@ -135,6 +141,9 @@ func makeImage(ctx context.Context, root string) (string, error) {
 
 // epoch is the time of every file in the image, so that the same packages give the same bytes.
 func epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// fakeTime has e2fsprogs take the epoch for the present.
+func fakeTime() []string { return append(os.Environ(), fmt.Sprintf("E2FSPROGS_FAKE_TIME=%d", epoch().Unix())) }
 
 // mergeUsr moves what packages still ship in /bin, /sbin and /lib to where their programs look for it, as Debian's
 // installer does.
@@ -178,20 +187,36 @@ func moveInto(from, to string) error {
 	return nil
 }
 
-// settle gives every file the same times.
-func settle(root string) error {
+// settle gives every file the same times, and counts them.
+func settle(root string) (files int, err error) {
 	var all []string
 	if err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		all = append(all, path)
 		return err
 	}); err != nil {
-		return err
+		return 0, err
 	}
 	slices.Reverse(all) // folders after what is in them
 	for _, path := range all {
 		if err := lutimes(path, epoch()); err != nil {
-			return err
+			return 0, err
 		}
+	}
+	return len(all), nil
+}
+
+// settleInodes sets the one time that mke2fs takes from the tree's inodes and nobody can set there: ctime. Inodes are
+// given out in order, after those that ext4 keeps for itself.
+func settleInodes(ctx context.Context, image string, files int) error {
+	const reserved = 11
+	var script strings.Builder
+	for i := range files + reserved {
+		fmt.Fprintf(&script, "set_inode_field <%d> ctime @%d\n", i+1, epoch().Unix())
+	}
+	cmd := exec.CommandContext(ctx, "debugfs", "-w", "-f", "-", image)
+	cmd.Stdin, cmd.Env = strings.NewReader(script.String()), fakeTime()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("debugfs: %w: %s", err, lastLines(string(out), 2))
 	}
 	return nil
 }
