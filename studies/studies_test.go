@@ -94,7 +94,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestClaims: each has its words, and none is answered without results.
+// TestClaims: each has its words, and none that needs results is answered without.
 func TestClaims(t *testing.T) {
 	for _, s := range studies.All() {
 		seen := map[string]bool{}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"walm/lab/experiment"
 	"walm/lab/results"
@@ -63,3 +64,31 @@ func (s Study) Experiment(file string) (*experiment.Experiment, error) {
 
 // Full lists the files of the design as published, in the order of their names.
 func (s Study) Full() ([]string, error) { return fs.Glob(s.Files, "full/*.yaml") }
+
+// Planned counts the migrations of all runs.
+func (s Study) Planned() (int, error) {
+	n := 0
+	for _, run := range s.Runs {
+		x, err := s.Experiment(run)
+		if err != nil {
+			return 0, err
+		}
+		plan, err := x.Plan()
+		if err != nil {
+			return 0, err
+		}
+		n += len(plan)
+	}
+	return n, nil
+}
+
+// Spent counts the trials and how long they took, with boots, warm-up and checks.
+func (d Data) Spent() (trials int, took time.Duration) {
+	for _, set := range d {
+		trials += len(set.Trials)
+		for _, t := range set.Trials {
+			took += t.Took
+		}
+	}
+	return trials, took
+}
