@@ -24,7 +24,7 @@ func barsPicture(set results.Set, s Spec, m results.Metric) picture {
 	for i := range shown {
 		shown[i] /= unit.by
 	}
-	pic := picture{title: s.title(m), caption: s.caption(set, all), height: 340}
+	pic := picture{title: s.title(m), caption: s.caption(set, all), height: 300}
 	pic.legend = swatches(s.By, g.bys, !g.byAxis.named)
 	pic.body = func(c draw.Canvas) error {
 		p := newPlot(s.Over, unit.with(label(m)))
@@ -155,7 +155,7 @@ func phasesPicture(set results.Set, s Spec) picture {
 		labels = append(labels, p.name)
 	}
 	means, n, highest := g.means(s, used)
-	pic := picture{title: s.Title, height: 340, legend: swatches("the VM", labels, false)}
+	pic := picture{title: s.Title, height: 300, legend: swatches("the VM", labels, false)}
 	if pic.title == "" {
 		pic.title = "what total migration time goes to, over " + s.Over
 		if held := s.held(); held != "" {

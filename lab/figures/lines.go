@@ -21,7 +21,7 @@ func linesPicture(set results.Set, s Spec, m results.Metric) picture {
 		shown[i] /= unit.by
 	}
 	over, by := g.over, g.byAxis
-	pic := picture{title: s.title(m), caption: s.caption(set, all), height: 350}
+	pic := picture{title: s.title(m), caption: s.caption(set, all), height: 310}
 	if s.By != "" {
 		pic.legend = append(pic.legend, entry{text: s.By + ":"})
 		for i, l := range all {

@@ -32,7 +32,7 @@ type entry struct {
 }
 
 const (
-	width  vg.Length = 560
+	width  vg.Length = 480
 	margin vg.Length = 10
 	dpi              = 144 // twice of what browsers take a point for, so that text is sharp on dense screens
 )

@@ -34,8 +34,8 @@ type Spec struct {
 	Mean     bool              // of surfaces: the mean in place of the median, as some publications have it
 }
 
-// name is the figure's file name without its extension.
-func (s Spec) name() string {
+// Name is the figure's file name without its extension.
+func (s Spec) Name() string {
 	parts := []string{s.Metric, "over", s.Over}
 	if s.By != "" {
 		parts = append(parts, "by", s.By)

@@ -110,7 +110,7 @@ func drawTracks(set results.Set, s Spec, all []track, limit float64) picture {
 		m = results.Metric{Unit: "B", What: "memory left to send at the ends of passes"}
 	}
 	unit := scaleFor(m.Unit, math.Max(highest, limit))
-	pic := picture{title: s.Title, height: 330}
+	pic := picture{title: s.Title, height: 290}
 	if pic.title == "" {
 		pic.title = m.What
 		if held := s.held(); held != "" {
