@@ -17,10 +17,11 @@ type Watch struct {
 	Begin  func(experiment.Trial)                 // a trial begins
 	Step   func(string)                           // what goes on in it
 	Update func(migrate.Update)                   // its migration, as it goes
-	End    func(results.Trial, move.Record) error // it is in the results; an error ends the run
+	End    func(results.Trial, move.Record) error // it has ended; an error ends the run
 }
 
-// giveUp is how many trials in a row may be broken: what breaks so many will break the rest.
+// giveUp is how many trials in a row may be broken. What breaks so many is the machine's fault and will break the rest:
+// they are no outcomes, and are tried again by the next run.
 const giveUp = 3
 
 // tryer carries one trial out.
@@ -54,7 +55,16 @@ func Run(ctx context.Context, plan []experiment.Trial, into *results.File, w Wat
 
 func run(ctx context.Context, plan []experiment.Trial, into *results.File, b tryer, w Watch) (err error) {
 	defer func() { err = errors.Join(err, b.Close()) }()
-	broken := 0
+	var broken []results.Trial // in a row, not in the results yet
+	keep := func() error {
+		for _, t := range broken {
+			if err := into.Append(t); err != nil {
+				return err
+			}
+		}
+		broken = nil
+		return nil
+	}
 	for _, t := range plan {
 		if into.Done(t.N) {
 			continue
@@ -69,7 +79,9 @@ func run(ctx context.Context, plan []experiment.Trial, into *results.File, b try
 		if err != nil {
 			return fmt.Errorf("trial %d (%s): %w", t.N, t.Cell, err)
 		}
-		if err := into.Append(out); err != nil {
+		if out.Status == results.Broken {
+			broken = append(broken, out)
+		} else if err := errors.Join(keep(), into.Append(out)); err != nil {
 			return err
 		}
 		if w.End != nil {
@@ -77,13 +89,9 @@ func run(ctx context.Context, plan []experiment.Trial, into *results.File, b try
 				return err
 			}
 		}
-		if out.Status != results.Broken {
-			broken = 0
-			continue
-		}
-		if broken++; broken == giveUp {
+		if len(broken) == giveUp {
 			return fmt.Errorf("%d trials in a row could not begin, the last because: %s", giveUp, out.Why)
 		}
 	}
-	return nil
+	return keep()
 }

@@ -12,13 +12,23 @@ import (
 //
 //	step       at, step                        a step begins
 //	step-done  at, step, elapsed_seconds       it has ended
-//	reading    at, and all that follow         the state of a migration; null is "not known" or "never"
+//	series     at, step, series                how far a series of trials has come
+//	reading    at, and all of Reading          the state of a migration; null is "not known" or "never"
 type Line struct {
-	Kind    string    `json:"kind"`
-	At      time.Time `json:"at"`
-	Step    string    `json:"step,omitempty"`
-	Elapsed *float64  `json:"elapsed_seconds,omitempty"`
+	Kind    string      `json:"kind"`
+	At      time.Time   `json:"at"`
+	Step    string      `json:"step,omitempty"`
+	Elapsed *float64    `json:"elapsed_seconds,omitempty"`
+	Series  *SeriesLine `json:"series,omitempty"`
 	*Reading
+}
+
+// SeriesLine is how far a series of trials has come.
+type SeriesLine struct {
+	Done  int      `json:"done"`
+	Total int      `json:"total"`
+	Left  *float64 `json:"predicted_left_seconds"`
+	Ended string   `json:"ended,omitempty"` // the trial that has just ended
 }
 
 // Reading is the state of a migration.
