@@ -32,7 +32,7 @@ const (
 // programs are the packages in the image.
 func programs() []string {
 	return []string{"sysbench", "stress-ng", "iperf3", "redis-server", "memcached", "postgresql", "postgresql-contrib",
-		"python3-minimal", "gcc", "libc6-dev"}
+		"python3-minimal", "gcc", "libc6-dev", "dash"}
 }
 
 // Image is the disk with real programs, made first when the cache lacks it: a download of some 100 MB.

@@ -15,7 +15,7 @@ import (
 
 // needed are the modules that a guest cannot do without; what they depend on is found in the modules themselves.
 // The kernel reports its panics to QEMU through pvpanic.
-var needed = []string{"virtio_pci", "virtio_net", "pvpanic_mmio"}
+var needed = []string{"virtio_pci", "virtio_net", "virtio_blk", "pvpanic_mmio"}
 
 // module is a kernel module as a file.
 type module struct {
