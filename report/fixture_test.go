@@ -156,6 +156,21 @@ func counters(rec *move.Record, until time.Duration, share func(time.Duration) f
 	}
 }
 
+// cores gives readings of CPU time: the guest takes one core, and goes from one end to the other at 3.1 s.
+func cores(rec *move.Record) {
+	u := measure.Usage{At: at(-500 * ms), Guest: 40 * sec, Source: 45 * sec, Destination: 200 * ms}
+	for t := -400 * ms; t <= 6*sec; t += 100 * ms {
+		u.At = at(t)
+		u.Guest += 96 * ms
+		if t < 3100*ms {
+			u.Source += 100*ms + 40*ms*max(0, t/max(t, -t, 1))
+		} else {
+			u.Source, u.Destination = u.Source+40*ms, u.Destination+120*ms
+		}
+		rec.CPU = append(rec.CPU, u)
+	}
+}
+
 func hybrid() move.Record {
 	rec := base()
 	e := &events{&rec}
@@ -191,6 +206,7 @@ func hybrid() move.Record {
 		return 1
 	}
 	work(&rec, 8*sec, speed, 3158*ms)
+	cores(&rec)
 	counters(&rec, 8*sec, func(t time.Duration) float64 {
 		if t < 5400*ms {
 			return 1
@@ -308,7 +324,7 @@ func cancelled() move.Record {
 // own is a user's VM: nothing probes it and it tells nothing of itself.
 func own() move.Record {
 	rec := hybrid()
-	rec.VM, rec.Beats, rec.LinkUse = "web-03", nil, nil
+	rec.VM, rec.Beats, rec.LinkUse, rec.CPU = "web-03", nil, nil, nil
 	rec.Link = vm.Link{Bandwidth: vm.Gbit * 0.94, Source: "assumed", RTT: 500 * time.Microsecond}
 	rec.Outcome.Service, rec.Outcome.Loss, rec.Outcome.Memory = nil, nil, nil
 	rec.Outcome.Warnings = rec.Outcome.Warnings[:1]

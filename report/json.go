@@ -21,7 +21,7 @@ func JSON(w io.Writer, rec move.Record) error {
 // AdviceJSON writes what was seen, forecast and chosen of rec, in the public schema "walm.advice": the same document
 // without anything of a move.
 func AdviceJSON(w io.Writer, rec move.Record) error {
-	rec.Outcome, rec.Events, rec.Moves, rec.Notes, rec.Beats, rec.LinkUse = measure.Outcome{}, nil, nil, nil, nil, nil
+	rec.Outcome, rec.Events, rec.Moves, rec.Notes, rec.Beats, rec.LinkUse, rec.CPU = measure.Outcome{}, nil, nil, nil, nil, nil, nil
 	d := newDocument("walm.advice", rec)
 	d.Outcome = nil
 	return write(w, d)
@@ -44,7 +44,7 @@ func newDocument(schema string, rec move.Record) document {
 			used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy},
 		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{},
-		LinkUse: []reading{}}
+		LinkUse: []reading{}, CPU: []usage{}}
 	for _, f := range ordered(rec.Forecasts) {
 		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
 	}
@@ -73,6 +73,9 @@ func newDocument(schema string, rec move.Record) document {
 	}
 	for _, c := range rec.LinkUse {
 		d.LinkUse = append(d.LinkUse, reading{offset(c.At), number(c.Bytes)})
+	}
+	for _, u := range rec.CPU {
+		d.CPU = append(d.CPU, usage{offset(u.At), u.Guest.Seconds(), u.Source.Seconds(), u.Destination.Seconds()})
 	}
 	return d
 }

@@ -29,6 +29,7 @@ type document struct {
 	Events    []event     `json:"events"`
 	Beats     []beat      `json:"beats"`
 	LinkUse   []reading   `json:"link_use"`
+	CPU       []usage     `json:"cpu"`
 }
 
 // estimate is a forecast number: the median and the interval that should hold it with probability Level.
@@ -241,4 +242,11 @@ type beat struct {
 type reading struct {
 	At    float64  `json:"at_seconds"`
 	Bytes *float64 `json:"bytes"`
+}
+
+type usage struct {
+	At          float64 `json:"at_seconds"`
+	VCPUs       float64 `json:"vcpu_seconds"`
+	Source      float64 `json:"source_seconds"`
+	Destination float64 `json:"destination_seconds"`
 }

@@ -42,8 +42,10 @@ func timelineFigure(rec move.Record) *timeline {
 	first := t.y
 	t.remaining(rec)
 	t.stream(rec)
+	t.throttle(rec)
 	t.throughput(rec)
 	t.gaps(rec)
+	t.cpu(rec)
 	bottom := t.y - panelGap
 	if bottom < first {
 		bottom = top + 26

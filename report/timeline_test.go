@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +102,47 @@ func TestScaleKeepsTheEdge(t *testing.T) {
 		if got := s.at(x); math.Abs(got-want) > 1e-9 {
 			t.Errorf("at(%v) = %v, want %v", x, got, want)
 		}
+	}
+}
+
+// A panel is there when, and only when, something was read for it.
+func TestPanelsOfCPUAndThrottle(t *testing.T) {
+	titles := func(rec move.Record) string {
+		var s []string
+		for _, m := range timelineFigure(rec).Marks {
+			if m.Class == "panel" {
+				s = append(s, m.Text)
+			}
+		}
+		return strings.Join(s, "; ")
+	}
+	throttled := hybrid()
+	for i := range throttled.Events {
+		if p := throttled.Events[i].Progress; p != nil {
+			p.Throttle = 20
+		}
+	}
+	for name, c := range map[string]struct {
+		rec           move.Record
+		cpu, throttle bool
+	}{"hybrid": {hybrid(), true, false}, "own": {own(), false, false}, "throttled": {throttled, true, true}} {
+		got := titles(c.rec)
+		if strings.Contains(got, "CPU") != c.cpu || strings.Contains(got, "throttle") != c.throttle {
+			t.Errorf("%s: panels %s; want CPU %v, throttle %v", name, got, c.cpu, c.throttle)
+		}
+	}
+}
+
+// Over a stretch, use is the time used by its length, whatever the readings within.
+func TestStretches(t *testing.T) {
+	rec := hybrid()
+	line := &timeline{x: scale{lo: 0, hi: 10}}
+	for _, s := range line.stretches(rec.CPU) {
+		if d := s[1].At.Sub(s[0].At); d < cpuStep || d > 2*cpuStep {
+			t.Errorf("a stretch of %v", d)
+		}
+	}
+	if s := line.stretches(rec.CPU[:2]); s != nil {
+		t.Errorf("readings 100 ms apart give %v", s)
 	}
 }
