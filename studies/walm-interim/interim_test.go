@@ -73,14 +73,14 @@ func data(t *testing.T, w world) study.Data {
 		var set results.Set
 		for _, p := range planned(t, name) {
 			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done,
-				Method: p.Setup.Method, Dirty: 1e5}
+				Method: p.Setup.Method}
 			trial.Outcome = measure.Outcome{TMT: 2 * time.Second, DT: 200 * time.Millisecond,
 				Loss: &measure.Loss{Lost: 200e6}}
 			trial.Precopy = 1900 * time.Millisecond
 			w(p, run, &trial)
 			jitter := time.Duration(p.Block) * time.Millisecond
 			if trial.Outcome.TMT += jitter; trial.Status == results.Censored {
-				trial.Outcome = measure.Outcome{}
+				trial.Outcome = measure.Outcome{Bytes: trial.Outcome.Bytes}
 			}
 			set.Trials = append(set.Trials, trial)
 		}
@@ -149,7 +149,9 @@ func published(p experiment.Trial, run string, t *results.Trial) {
 		if t.Method == vm.Hybrid {
 			t.Precopy = 0
 		}
-		t.Dirty = map[string]vm.Rate{writer: 24e6, fast: 100e6}[workload]
+		if t.Outcome.Bytes = 1e8; t.Method == vm.PreCopy && (workload == writer || workload == fast) {
+			t.Outcome.Bytes = 4e8
+		}
 		if p.Setup.Choice == experiment.Walm {
 			t.Forecast = []predict.Forecast{{Method: t.Method, TMT: predict.Span{Mid: t.Outcome.TMT}}}
 		}
@@ -170,7 +172,9 @@ func contrary(p experiment.Trial, run string, t *results.Trial) {
 		}
 	case "choice":
 		t.Method = chosen(p, vm.PreCopy)
-		t.Dirty = 1e6
+		if t.Outcome.Bytes = 1e8; t.Method == vm.PreCopy && (level(p.Cell, "workload") == cpu || level(p.Cell, "workload") == sender) {
+			t.Outcome.Bytes = 4e8
+		}
 		if p.Setup.Choice == experiment.Walm {
 			t.Outcome.TMT, t.Outcome.DT, t.Outcome.Loss.Lost = seconds(5), seconds(1), seconds(5)
 			t.Forecast = []predict.Forecast{{Method: t.Method, TMT: predict.Span{Mid: seconds(1)}}}

@@ -26,32 +26,30 @@ func cell(d study.Data, workload, method string) study.Trials {
 // less says whether a lies below b: 1 if every run of a is below every one of b, −1 if above.
 func less(a, b stats.Sample) float64 { return stats.CliffDelta(a, b) }
 
-// dirtied is a workload's median dirty rate, as walm saw it from outside before the move.
-func dirtied(d study.Data, workload string) float64 {
-	var s stats.Sample
-	for _, t := range d.Trials("choice").Pick("workload", workload) {
-		if t.Status != results.Broken {
-			s = append(s, float64(t.Dirty))
-		}
+// again is how much pre-copy sends of a workload for each byte that post-copy does, which sends no page twice; +Inf where
+// pre-copy did not end.
+func again(d study.Data, workload string) float64 {
+	pre, post := cell(d, workload, "pre-copy"), cell(d, workload, "post-copy")
+	if len(post) > 0 && 2*never(pre) > len(pre) {
+		return math.Inf(1)
 	}
-	return s.Median()
+	return pre.Sample(study.Bytes).Median() / post.Sample(study.Bytes).Median()
 }
 
 func classes(d study.Data) study.Finding {
-	rates := map[string]float64{}
+	sent := map[string]float64{}
 	for _, w := range []string{cpu, sender, reader, writer, fast} {
-		if rates[w] = dirtied(d, w); math.IsNaN(rates[w]) {
+		if sent[w] = again(d, w); math.IsNaN(sent[w]) {
 			return study.Missing("choice")
 		}
 	}
-	least := min(rates[writer], rates[fast])
 	return study.Finding{
-		Ours: fmt.Sprintf("dirtied, MB/s: CPU %.1f, network %.1f, reader %.1f; writers %.1f and %.1f", rates[cpu]/1e6,
-			rates[sender]/1e6, rates[reader]/1e6, rates[writer]/1e6, rates[fast]/1e6),
-		Evidence: "seen from outside, in windows of 50 ms; a tenth of the slower writer's rate or less counts as " +
-			"reading. A program's class follows from what it does and not from what it is for: redis is " +
+		Ours: fmt.Sprintf("pre-copy sends, for each byte that post-copy does: CPU %.2f, network %.2f, reader %.2f, writer %.2f, "+
+			"writer faster than the link %.2f", sent[cpu], sent[sender], sent[reader], sent[writer], sent[fast]),
+		Evidence: "what was written is sent again, without end (+Inf) above the link's rate: a quarter more is the border between " +
+			"reading and writing. A program's class follows from what it does and not from what it is for: redis is " +
 			"network-intensive and writes",
-		Verdict: study.Judge(rates[cpu] < least/10, rates[sender] < least/10),
+		Verdict: study.Judge(sent[cpu] < 1.25, sent[sender] < 1.25, sent[writer] >= 1.25, sent[fast] >= 1.25),
 	}
 }
 
