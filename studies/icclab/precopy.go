@@ -28,9 +28,15 @@ func limit(link string) func(study.Data) study.Finding {
 			}
 		}
 		ordered = ordered && (never == 0 || ends < never)
+		said := "ends at no size tried"
+		if ends > 0 {
+			said = "ends at " + mebibytes(ends) + " and below"
+		}
+		if never > 0 {
+			said += ", never at " + mebibytes(never) + " and above"
+		}
 		return study.Finding{
-			Ours: fmt.Sprintf("ends at %s and below, never at %s and above; published sizes: %s and %s; n = %d",
-				mebibytes(ends), mebibytes(never), mebibytes(ends*smallerMemory), mebibytes(never*smallerMemory), len(t)),
+			Ours:    fmt.Sprintf("%s; n = %d", said, len(t)),
 			Verdict: study.Judge(ordered, ends <= fits && never > fits),
 			Evidence: fmt.Sprintf("bandwidth × downtime limit is %s here; the limit of 300 ms is not scaled, so the sizes are to be "+
 				"held against that product and not against the published ones", mebibytes(fits)),

@@ -9,6 +9,8 @@ import (
 
 	"github.com/russross/blackfriday/v2"
 
+	"walm/report"
+
 	_ "embed"
 )
 
@@ -31,7 +33,7 @@ func page(title string, readme []byte, files map[string][]byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"+
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>\n%s</style>\n</head>\n"+
-		"<body>\n<main>\n%s</main>\n</body>\n</html>\n", html.EscapeString(title), css, body)
+		"<body>\n<main>\n%s</main>\n</body>\n</html>\n", html.EscapeString(title), string(report.CSS())+css, body)
 	return b.Bytes()
 }
 
