@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // machine is one QEMU process on a host, with its guest's control port.
 type machine struct {
 	host    netlab.Side
+	base    string // of the names of its files
 	process process
 	qmp     string
 	console string
@@ -31,7 +33,7 @@ type machine struct {
 func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *machine, err error) {
 	l.launched++
 	base := filepath.Join(l.state.dir(), fmt.Sprintf("%s%d", host, l.launched))
-	m := &machine{host: host, qmp: base + ".qmp", console: base + ".console", ended: make(chan struct{})}
+	m := &machine{host: host, base: base, qmp: base + ".qmp", console: base + ".console", ended: make(chan struct{})}
 	c := l.config
 	c.QMP, c.Console, c.Control, c.Incoming = m.qmp, m.console, base+".control", incoming
 	program := l.programs[host]
@@ -56,7 +58,8 @@ func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *m
 		close(m.ended)
 	}()
 	m.process = identify(cmd.Process.Pid)
-	l.state.Processes = append(l.state.Processes, m.process)
+	gone := func(p process) bool { return !p.alive() }
+	l.state.Processes = append(slices.DeleteFunc(l.state.Processes, gone), m.process)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.end())
@@ -95,7 +98,7 @@ func (m *machine) open(ctx context.Context) (err error) {
 	}
 }
 
-// end kills the QEMU and closes what leads to it.
+// end kills the QEMU, closes what leads to it and removes its files.
 func (m *machine) end() error {
 	if m == nil {
 		return nil
@@ -109,6 +112,11 @@ func (m *machine) end() error {
 	}
 	if m.control != nil {
 		m.control.Close()
+	}
+	for _, kind := range []string{".qmp", ".control", ".console", ".log"} {
+		if gone := os.Remove(m.base + kind); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 	}
 	return err
 }
