@@ -95,14 +95,6 @@ func (r *labRun) run(ctx context.Context, file string) error {
 
 // trials runs an experiment's trials into r.results, and returns what is there then, also beside an error.
 func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []byte) (*results.Set, error) {
-	if os.Geteuid() != 0 {
-		return nil, errors.New("the lab makes network namespaces: run walm as root")
-	}
-	if r.record != "" {
-		if err := os.MkdirAll(r.record, 0o777); err != nil {
-			return nil, fmt.Errorf("--record: %w", err)
-		}
-	}
 	whole, err := x.Plan()
 	if err != nil {
 		return nil, err
@@ -110,6 +102,14 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 	chosen, err := r.choose(whole)
 	if err != nil {
 		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("the lab makes network namespaces: run walm as root")
+	}
+	if r.record != "" {
+		if err := os.MkdirAll(r.record, 0o777); err != nil {
+			return nil, fmt.Errorf("--record: %w", err)
+		}
 	}
 	into, _, err := trial.Open(r.results, x, text, version)
 	if err != nil {
