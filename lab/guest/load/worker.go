@@ -30,8 +30,11 @@ func startWorker(p Part) (*worker, error) {
 			fill = vm.Page
 		}
 		var err error
-		if k.arena, err = newArena(size, fill, p.Content, p.Kind == Stress); err != nil {
+		if k.arena, err = newArena(size, fill, p.Content); err != nil {
 			return nil, err
+		}
+		if p.Kind == Stress {
+			k.arena.singly()
 		}
 		k.ended.Go(k.loop)
 	}
@@ -90,12 +93,7 @@ func (k *worker) step() func() {
 	case Cyclic, Array:
 		return inTurn(a.write)
 	case Stress:
-		return inTurn(func(p int) {
-			if p == 0 {
-				a.renounce()
-			}
-			a.write(p)
-		})
+		return inTurn(a.replace)
 	case Read:
 		return inTurn(a.read)
 	case ReadRandom:
