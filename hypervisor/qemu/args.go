@@ -1,7 +1,9 @@
 package qemu
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"walm/vm"
@@ -24,7 +26,14 @@ type Config struct {
 	Console     string // file that takes the first serial port
 	Control     string // socket that the second serial port listens on
 	Incoming    bool   // wait for a migration
+	Disk        *Node  // nil: no disk
 }
+
+// Node is a block device as blockdev-add takes it, without its name.
+type Node map[string]any
+
+// DiskNode is the name of the disk's node.
+const DiskNode = "disk0"
 
 // Args is QEMU's command line for c, without the program's name. It is pure: the same c gives the same line.
 func (c Config) Args() []string {
@@ -50,6 +59,12 @@ func (c Config) Args() []string {
 			"-netdev", "tap,id=net0,ifname="+escape(c.Tap)+",script=no,downscript=no",
 			// No option ROM: it would add a RAM block, and nobody boots from this network.
 			"-device", fmt.Sprintf("virtio-net-pci,netdev=net0,mac=%s,romfile=", c.MAC))
+	}
+	if c.Disk != nil {
+		named := maps.Clone(*c.Disk)
+		named["node-name"] = DiskNode
+		text, _ := json.Marshal(named) // strings, numbers and maps of them
+		args = append(args, "-blockdev", string(text), "-device", "virtio-blk-pci,drive="+DiskNode)
 	}
 	if c.Incoming {
 		args = append(args, "-incoming", "defer")

@@ -153,7 +153,6 @@ func remove(root string, patterns []string, keep ...string) error {
 }
 
 func qemuAt(root, version string) QEMU {
-	const triplet = "x86_64-linux-gnu"
 	return QEMU{
 		Version: version,
 		Binary:  filepath.Join(root, "usr/bin/qemu-system-x86_64"),

@@ -86,7 +86,7 @@ func remove(name string) error {
 	return nil
 }
 
-var ours = regexp.MustCompile(`^walm-([a-z0-9][a-z0-9-]{0,31})-[abcs]$`)
+var ours = regexp.MustCompile(`^walm-([a-z0-9][a-z0-9-]{0,31})-[abcds]$`)
 
 // Remains lists the ids of the labs that this machine has namespaces of, whoever made them.
 func Remains() ([]string, error) {
@@ -118,7 +118,7 @@ func Remove(id string) error {
 		return fmt.Errorf("lab id %q: want up to 32 lower-case letters, digits and hyphens", id)
 	}
 	var errs []error
-	for _, role := range []string{string(A), string(B), client, middle} {
+	for _, role := range []string{string(A), string(B), client, middle, disks} {
 		errs = append(errs, remove(namespace(id, role)))
 	}
 	return errors.Join(errs...)

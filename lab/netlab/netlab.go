@@ -7,7 +7,8 @@
 //	guest ── tap0 ─┬─ br0 ── up0 ══ b0 ─┘
 //	               host b
 //
-// A host's address is on br0: 10.77.0.1 for a, 10.77.0.2 for b. The double lines are shaped, at both ends. With a
+// A host's address is on br0: 10.77.0.1 for a, 10.77.0.2 for b; a third, for disks, has 10.77.0.3 and a link of its own to
+// the switch. The double lines are shaped, at both ends. With a
 // separate network, the hosts also have up1 (10.78.0.1 and 10.78.0.2), shaped likewise, to a second bridge of the switch.
 package netlab
 
@@ -99,3 +100,6 @@ func (n *Net) Host(side Side) Host {
 
 // Client is the machine outside, from which the guest is probed.
 func (n *Net) Client() Host { return Host{namespace(n.spec.ID, client), address(77, 9).Addr()} }
+
+// Disks is the host that the guests' disks are on, where the Spec asks for one.
+func (n *Net) Disks() Host { return Host{namespace(n.spec.ID, disks), address(77, 3).Addr()} }

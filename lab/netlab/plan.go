@@ -28,6 +28,7 @@ type Spec struct {
 	ID       string  // part of every namespace's name, so that labs can live side by side
 	Rate     vm.Rate // of every host's links, each way; zero leaves them as fast as the machine is
 	Separate bool    // a network for migrations alone, instead of sharing the guests' one
+	Disks    bool    // a third host, for the guests' disks, on the guests' network
 }
 
 var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
@@ -91,6 +92,7 @@ type end struct {
 const (
 	client = "c"
 	middle = "s"
+	disks  = "d"
 )
 
 func namespace(id, role string) string { return "walm-" + id + "-" + role }
@@ -144,6 +146,12 @@ func (s Spec) plan() plan {
 	p.links = append(p.links, link{veth,
 		end{namespace: ns(client), name: "eth0", addr: address(77, 9)},
 		end{namespace: ns(middle), name: "c0", bridge: "br0"}})
+	if s.Disks { // as fast as the machine is: what is between it and a host is the host's uplink
+		p.namespaces = append(p.namespaces, ns(disks))
+		p.links = append(p.links, link{veth,
+			end{namespace: ns(disks), name: "eth0", addr: address(77, 3)},
+			end{namespace: ns(middle), name: "d0", bridge: "br0"}})
+	}
 	if !s.Separate {
 		return p
 	}
