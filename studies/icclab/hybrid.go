@@ -25,7 +25,8 @@ func stableDowntime(d study.Data) study.Finding {
 func sameDowntime(d study.Data) study.Finding {
 	c := d.Trials("hybrid").Versus("link", slow, fast, study.DT, stats.Difference)
 	return study.Finding{Ours: "DT fast − slow link " + study.SayComparison(c, "s"), Verdict: study.Judge(study.Within(c, 0.1)),
-		Evidence: "held to 0.1 s, which is one ping of the publication"}
+		Evidence: "held to 0.1 s, which is one ping of the publication. The VM's state waits behind the pages that are queued on " +
+			"the link when it stops, and a slower link takes longer for those"}
 }
 
 func belowHalf(d study.Data) study.Finding {

@@ -38,6 +38,7 @@ type Arena struct {
 	memory []byte
 
 	content string
+	blank   bool // what a write does not renew is zero
 }
 
 // Check is what a check of all of an Arena found.
@@ -55,8 +56,8 @@ func (c Check) OK() bool { return c.Pages > 0 && c.Bad == 0 && c.Met == 0 && c.T
 
 const firstPages = 4 // a Check must stay a short line
 
-// newArena maps size bytes, whole pages, and fills them.
-func newArena(size, fill vm.Bytes, content string) (*Arena, error) {
+// newArena maps size bytes, whole pages, and fills them: a blank one only as far as a write does.
+func newArena(size, fill vm.Bytes, content string, blank bool) (*Arena, error) {
 	m, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("map %v for the workload: %w", size, err)
@@ -67,15 +68,19 @@ func newArena(size, fill vm.Bytes, content string) (*Arena, error) {
 		renew:  int(fill) / wordSize,
 		writes: make([]uint16, n),
 		marked: make([]uint16, n),
-		memory: m, content: content,
+		memory: m, content: content, blank: blank,
+	}
+	words := pageWords
+	if blank {
+		words = a.renew
 	}
 	for p := range a.pages {
-		a.fill(a.pages[p][:], p, 0, 0)
+		a.fill(a.pages[p][:words], p, 0, 0)
 	}
 	return a, nil
 }
 
-// replace gives page p back to the kernel and writes all of it on the zeros that the kernel hands out for it. Page by
+// replace gives page p of a blank arena back to the kernel and writes to the one of zeros that it hands out. Page by
 // page, because what was given back last is handed out first: a whole arena given back at once wanders through all of
 // the guest's free memory and leaves its content there, and a migration sends that too. Measured: 180 MiB of a guest
 // with 16 MiB under stress.
@@ -228,6 +233,13 @@ func (a *Arena) read(p int) {
 
 func (a *Arena) holds(p int) bool {
 	w := &a.pages[p]
+	if a.blank {
+		var rest uint64
+		for _, x := range w[a.renew:] {
+			rest |= x
+		}
+		return a.differs(w[:a.renew], p, 0, a.writes[p])|rest == 0
+	}
 	return a.differs(w[:a.renew], p, 0, a.writes[p])|a.differs(w[a.renew:], p, a.renew, 0) == 0
 }
 

@@ -24,7 +24,7 @@ func (m model) word(p, j int) uint64 {
 }
 
 func testArena(t testing.TB, size, fill vm.Bytes) *Arena {
-	a, err := newArena(size, fill, RandomContent)
+	a, err := newArena(size, fill, RandomContent, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,10 @@ func startWorker(p Part) (*worker, error) {
 		case !p.writes():
 			fill = 0
 		case p.Kind == Stress:
-			fill = vm.Page
+			fill = defaultFill // the tool of that name writes a byte a page
 		}
 		var err error
-		if k.arena, err = newArena(size, fill, p.Content); err != nil {
+		if k.arena, err = newArena(size, fill, p.Content, p.Kind == Stress); err != nil {
 			return nil, err
 		}
 		if p.Kind == Stress {
