@@ -31,7 +31,9 @@ func setup(env *testscript.Env) error {
 	env.Setenv("WALM_STATE", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("LISTEN", freeAddress())
 	env.Setenv("WALM_CACHE", filepath.Join(env.WorkDir, "cache"))
-	return nil
+	madeUp, err := filepath.Abs("../../lab/figures/testdata/made-up.jsonl")
+	env.Setenv("MADEUP", madeUp) // results of an experiment that was never run
+	return err
 }
 
 // startFakes SETTING... starts a fake VM and one that waits for it, the latter with the settings, as $VM and $TO.

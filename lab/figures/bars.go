@@ -27,7 +27,7 @@ func barsPicture(set results.Set, s Spec, m results.Metric) picture {
 	pic := picture{title: s.title(m), caption: s.caption(set, all), height: 300}
 	pic.legend = swatches(s.By, g.bys, !g.byAxis.named)
 	pic.body = func(c draw.Canvas) error {
-		p := newPlot(s.Over, unit.with(label(m)))
+		p := newPlot(s.Over, axisLabel(m, unit))
 		namedAxis(&p.X, g.overs)
 		values(&p.Y, shown, true)
 		p.Add(drawFunc(func(c draw.Canvas, p *plot.Plot) {

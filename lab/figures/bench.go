@@ -19,8 +19,8 @@ func Bench(set results.Set) []byte {
 	h := set.Header
 	fmt.Fprintf(&b, "experiment: %s\nwalm: %s\ncpu: %s\nqemu: %s\n", oneLine(h.Name), oneLine(h.Version), oneLine(h.Machine.CPU),
 		oneLine(list(h.Machine.QEMU)))
-	t := Summary(set)
-	for _, m := range t.Metrics {
+	metrics := measured(set, nil)
+	for _, m := range metrics {
 		if better := better(m.Name); better != "" {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", benchUnit(m), better)
 		}
@@ -36,7 +36,7 @@ func Bench(set results.Set) []byte {
 		}
 		line.WriteString(" 1")
 		any := false
-		for _, m := range t.Metrics {
+		for _, m := range metrics {
 			if v, ok := tr.Metric(m.Name); ok && exact(v) != "" && exact(v) != "Inf" {
 				fmt.Fprintf(&line, " %s %s", exact(v), benchUnit(m))
 				any = true

@@ -16,10 +16,10 @@ func CSV(set results.Set) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	head := append([]string{"trial", "block"}, set.Factors()...)
-	head = append(head, "status", "why", "method", "host", "started", "took_seconds", "warm_up_seconds", "booted", "steady", "load",
+	head = append(head, "status", "why", "ran", "host", "started", "warm_up_seconds", "booted", "steady", "load",
 		"scale")
-	t := Summary(set)
-	for _, m := range t.Metrics {
+	metrics := measured(set, nil)
+	for _, m := range metrics {
 		head = append(head, column(m))
 	}
 	_ = w.Write(head) // to a buffer: Error tells
@@ -29,9 +29,9 @@ func CSV(set results.Set) ([]byte, error) {
 			row = append(row, l.Level)
 		}
 		row = append(row, string(tr.Status), tr.Why, string(tr.Method), tr.Host, tr.Started.UTC().Format(time.RFC3339),
-			exact(tr.Took.Seconds()), exact(tr.WarmUp.Seconds()), strconv.FormatBool(tr.Booted), strconv.FormatBool(tr.Steady),
+			exact(tr.WarmUp.Seconds()), strconv.FormatBool(tr.Booted), strconv.FormatBool(tr.Steady),
 			exact(tr.Load), exact(tr.Setup.Scale))
-		for _, m := range t.Metrics {
+		for _, m := range metrics {
 			v, ok := tr.Metric(m.Name)
 			if !ok {
 				row = append(row, "")

@@ -28,7 +28,12 @@ factors:
 // that is more than the link carries.
 func madeUp(t testing.TB) results.Set {
 	t.Helper()
-	x, err := experiment.Parse("made-up.yaml", []byte(madeUpExperiment))
+	return madeUpFrom(t, madeUpExperiment)
+}
+
+func madeUpFrom(t testing.TB, text string) results.Set {
+	t.Helper()
+	x, err := experiment.Parse("made-up.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +41,13 @@ func madeUp(t testing.TB) results.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := results.Set{Header: results.Header{Walm: 1, Version: "test", Name: "made-up", Experiment: madeUpExperiment, Seed: 7,
+	set := results.Set{Header: results.Header{Walm: 1, Version: "test", Name: "made-up", Experiment: text, Seed: 7,
 		Trials: len(plan), Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Machine: results.Machine{CPU: "no CPU: these numbers are made up", Cores: 2, Memory: 8 * vm.GiB, Kernel: "6.1",
 			Hosts: "namespaces on one machine", QEMU: []string{"10.0.2"}}}}
+	if set.Header.Plan, err = experiment.Fingerprint(plan); err != nil {
+		t.Fatal(err)
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, p := range plan {
 		set.Trials = append(set.Trials, madeUpTrial(p, random))
@@ -53,11 +61,14 @@ func madeUpTrial(p experiment.Trial, random *rand.Rand) results.Trial {
 		x, _ := number(l)
 		return x
 	}
+	if random == nil {
+		random = rand.New(rand.NewPCG(3, 4))
+	}
 	noise := 1 + 0.06*(random.Float64()-0.5)
 	t := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done, Method: p.Setup.Method,
 		Params: p.Setup.Params, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(p.N) * time.Minute),
 		Took: 9 * time.Second, Host: "a→b", Load: 0.4, Steady: true, WarmUp: 2 * time.Second, Asked: level("rate"),
-		LinkStep: 200 * time.Millisecond}
+		LinkStep: 2 * time.Second}
 	link, ram := float64(p.Setup.Link), float64(p.Setup.Memory)
 	first := (0.2 + 0.8*level("wset")/100) * ram / link * noise
 	written := level("rate") * 4096 / 8 / link // share of the link
@@ -81,7 +92,7 @@ func madeUpTrial(p experiment.Trial, random *rand.Rand) results.Trial {
 		t.Precopy = seconds(0.05)
 	}
 	t.CPU = results.CPU{GuestBefore: 0.8, GuestDuring: 0.7, Source: 1.1, Destination: 0.3}
-	for at := 0.0; at < tmt; at += 0.2 {
+	for at := 0.0; at < tmt; at += 2 {
 		t.LinkUse = append(t.LinkUse, vm.Rate(link*0.95*(1+0.05*random.Float64())))
 	}
 	for i := range t.Outcome.Passes {

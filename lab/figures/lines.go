@@ -37,7 +37,7 @@ func linesPicture(set results.Set, s Spec, m results.Metric) picture {
 		}})
 	}
 	pic.body = func(c draw.Canvas) error {
-		p := newPlot(s.Over, unit.with(label(m)))
+		p := newPlot(s.Over, axisLabel(m, unit))
 		over.over(&p.X)
 		values(&p.Y, shown, false)
 		for i, l := range all {

@@ -21,6 +21,7 @@ func newPlot(x, y string) *plot.Plot {
 		a.Tick.Length = 3
 		a.Padding = 4
 	}
+	p.X.Padding = 9
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	p.Add(lattice{})
 	return p

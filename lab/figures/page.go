@@ -64,7 +64,8 @@ func Page(set results.Set, specs ...Spec) ([]byte, error) {
 	if len(p.Warnings) > 0 {
 		p.Mood = "warn"
 	}
-	p.summary(Summary(set, pageMetrics()...))
+	table := Summary(set, pageMetrics()...)
+	p.summary(table)
 	for _, s := range specs {
 		pic, err := pictureOf(set, s)
 		if err != nil {
@@ -79,7 +80,7 @@ func Page(set results.Set, specs ...Spec) ([]byte, error) {
 	for _, f := range Families(set) {
 		p.Families = append(p.Families, newFamily(f))
 	}
-	p.trials(set)
+	p.trials(set, table)
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return nil, fmt.Errorf("write the page of experiment %s: %w", h.Name, err)
@@ -120,7 +121,7 @@ func facts(set results.Set) []fact {
 	}
 	if n > 0 && took > 0 {
 		list = append(list, fact{"time taken", report.Duration(took),
-			fmt.Sprintf("%s a trial, %d boots", report.Duration(took/time.Duration(n)), booted)})
+			fmt.Sprintf("%s a trial; guests booted: %d", report.Duration(took/time.Duration(n)), booted)})
 	}
 	return list
 }
@@ -128,7 +129,7 @@ func facts(set results.Set) []fact {
 func machine(set results.Set) []fact {
 	m := set.Header.Machine
 	f := []fact{{"CPU", fmt.Sprintf("%s, %d cores", m.CPU, m.Cores), ""}, {"memory", m.Memory.String(), ""}, {"kernel", m.Kernel, ""},
-		{"hosts", m.Hosts, ""}, {"QEMU", list(m.QEMU), ""}, {"scale", source(set), ""}, {"plan", set.Header.Plan, "SHA-256"}}
+		{"hosts", m.Hosts, ""}, {"QEMU", list(m.QEMU), ""}, {"scale", scaled(set), ""}, {"plan", set.Header.Plan, "SHA-256"}}
 	if m.Comment != "" {
 		f = append(f, fact{"comment", m.Comment, ""})
 	}
@@ -174,8 +175,7 @@ func newFamily(all []Comparison) family {
 	return f
 }
 
-func (p *page) trials(set results.Set) {
-	t := Summary(set, append(Usual(), "rate-error")...)
+func (p *page) trials(set results.Set, t Table) {
 	p.TrialHead = append([]string{"trial", "block"}, t.Factors...)
 	p.TrialHead = append(p.TrialHead, "ended as", "hosts", "method")
 	units := t.units()

@@ -34,12 +34,7 @@ func Usual() []string { return []string{"tmt", "dt", "service", "loss", "bytes"}
 
 // Summary tables the named metrics, or where none is named all that a trial has.
 func Summary(set results.Set, metrics ...string) Table {
-	t := Table{Name: set.Header.Name, Factors: set.Factors(), Warnings: Warnings(set)}
-	for _, m := range results.Metrics() {
-		if wanted(m.Name, metrics) && len(set.Sample(m.Name)) > 0 {
-			t.Metrics = append(t.Metrics, m)
-		}
-	}
+	t := Table{Name: set.Header.Name, Factors: set.Factors(), Metrics: measured(set, metrics), Warnings: Warnings(set)}
 	for _, c := range set.Cells() {
 		of := set.Of(c)
 		r := Row{Cell: c, N: len(of.Trials), Methods: methods(of.Trials)}
@@ -84,8 +79,11 @@ func (t Table) chose() bool {
 	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Methods != "" })
 }
 
-func wanted(name string, among []string) bool {
-	return len(among) == 0 || slices.Contains(among, name)
+// measured are those of the metrics, where none is named of all, that a trial has.
+func measured(set results.Set, among []string) []results.Metric {
+	return slices.DeleteFunc(results.Metrics(), func(m results.Metric) bool {
+		return len(among) > 0 && !slices.Contains(among, m.Name) || len(set.Sample(m.Name)) == 0
+	})
 }
 
 // units are the columns' units: one each, that suits its greatest median.

@@ -15,12 +15,12 @@ import (
 type view struct{ box vg.Rectangle }
 
 func (v view) at(x, y, z float64) vg.Point {
-	const turn, tilt = 0.62, 0.45 // radians: about the vertical axis, then towards the viewer
+	const turn, tilt = 0.55, 0.42 // radians: about the vertical axis, then towards the viewer
 	right := (x-0.5)*math.Cos(turn) - (y-0.5)*math.Sin(turn)
 	depth := (x-0.5)*math.Sin(turn) + (y-0.5)*math.Cos(turn)
-	up := (z-0.5)*math.Cos(tilt)*0.8 + depth*math.Sin(tilt)
+	up := (z-0.5)*math.Cos(tilt)*0.7 + depth*math.Sin(tilt)
 	size := v.box.Size()
-	return vg.Point{X: v.box.Min.X + size.X*vg.Length(0.5+right/1.5), Y: v.box.Min.Y + size.Y*vg.Length(0.52+up/1.25)}
+	return vg.Point{X: v.box.Min.X + size.X*vg.Length(0.5+right/1.7), Y: v.box.Min.Y + size.Y*vg.Length(0.54+up/1.45)}
 }
 
 // wireframePicture draws a surface in perspective. What never ended stands at the limit, without a fill.
@@ -46,9 +46,9 @@ func wireframePicture(set results.Set, s Spec, m results.Metric) picture {
 	if hi <= 0 || math.IsInf(hi, 0) {
 		hi = 1
 	}
-	pic := picture{title: s.title(m), caption: s.caption(set, all) + " Open faces: a corner had not ended at its limit.", height: 380}
+	pic := picture{title: s.title(m), caption: s.caption(set, all) + " Open faces: a corner had not ended at its limit.", height: 350}
 	pic.body = func(c draw.Canvas) error {
-		w := wires{canvas: c, view: view{c.Rectangle}, x: positions(g.over), y: positions(g.byAxis), z: z, open: open, top: hi}
+		w := wires{canvas: c, view: view{draw.Crop(c, 20, -10, 4, -4).Rectangle}, x: positions(g.over), y: positions(g.byAxis), z: z, open: open, top: hi}
 		w.floor(g, s, unit.with(label(m)), unit)
 		w.faces()
 		return nil
@@ -92,16 +92,16 @@ func (w wires) floor(g grid, s Spec, title string, unit scale) {
 	for i, x := range w.x {
 		line(light, w.at(x, 0, 0), w.at(x, 1, 0))
 		line(light, w.at(x, 1, 0), w.at(x, 1, 1))
-		st.XAlign = draw.XCenter
-		p := w.at(x, -0.05, 0)
-		c.FillText(st, vg.Point{X: p.X, Y: p.Y - 1}, g.overs[i])
+		st.XAlign = draw.XLeft
+		p := w.at(x, -0.03, 0)
+		c.FillText(st, vg.Point{X: p.X + 2, Y: p.Y}, g.overs[i])
 	}
 	for j, y := range w.y {
 		line(light, w.at(0, y, 0), w.at(1, y, 0))
 		line(light, w.at(1, y, 0), w.at(1, y, 1))
 		st.XAlign = draw.XRight
-		p := w.at(-0.04, y, 0)
-		c.FillText(st, vg.Point{X: p.X, Y: p.Y + 3}, g.bys[j])
+		p := w.at(-0.03, y, 0)
+		c.FillText(st, vg.Point{X: p.X - 2, Y: p.Y}, g.bys[j])
 	}
 	line(dark, w.at(0, 0, 0), w.at(1, 0, 0))
 	line(dark, w.at(0, 0, 0), w.at(0, 1, 0))
@@ -114,10 +114,10 @@ func (w wires) floor(g grid, s Spec, title string, unit scale) {
 		c.FillText(st, vg.Point{X: p.X - 5, Y: p.Y + 4}, t.Label)
 	}
 	name := style(9.5, false)
-	name.XAlign, name.YAlign = draw.XCenter, draw.YTop
-	c.FillText(name, vg.Point{X: w.at(0.5, -0.16, 0).X, Y: w.at(0.5, -0.16, 0).Y}, s.Over)
+	name.XAlign, name.YAlign = draw.XLeft, draw.YTop
+	c.FillText(name, vg.Point{X: w.at(0.6, -0.2, 0).X, Y: w.at(0.6, -0.2, 0).Y}, s.Over)
 	name.XAlign = draw.XRight
-	c.FillText(name, vg.Point{X: w.at(-0.16, 0.5, 0).X, Y: w.at(-0.16, 0.5, 0).Y}, s.By)
+	c.FillText(name, vg.Point{X: w.at(-0.2, 0.5, 0).X, Y: w.at(-0.2, 0.5, 0).Y}, s.By)
 	name.XAlign = draw.XLeft
 	c.FillText(name, vg.Point{X: c.Min.X, Y: c.Max.Y}, title)
 }

@@ -15,6 +15,14 @@ func label(m results.Metric) string {
 	return short
 }
 
+// axisLabel is the metric's name where what it is does not fit beside an axis.
+func axisLabel(m results.Metric, unit scale) string {
+	if text := unit.with(label(m)); len([]rune(text)) <= 36 {
+		return text
+	}
+	return unit.with(m.Name)
+}
+
 // title says what a figure shows, where the spec does not.
 func (s Spec) title(m results.Metric) string {
 	if s.Title != "" {
@@ -81,7 +89,7 @@ func (s Spec) caption(set results.Set, all []line) string {
 		add("%s had not ended at the limit.", trials(censored))
 	}
 	if missing > 0 {
-		add("%s without such a number left out.", trials(missing))
+		add("Not of %s, which have no such number.", trials(missing))
 	}
 	if held := s.held(); held != "" && s.Title != "" {
 		add("At %s.", held)
@@ -105,14 +113,20 @@ func intervals(fewest, most int) string {
 // source names the experiment, and the scale that its sizes were divided by.
 func source(set results.Set) string {
 	s := "Experiment " + set.Header.Name
-	scale := 1.0
-	for _, t := range set.Trials {
-		scale = max(scale, t.Setup.Scale)
-	}
-	if scale != 1 {
-		s += fmt.Sprintf(", at scale 1:%g", scale)
+	if by := scaled(set); by != "" {
+		s += ", at scale " + by
 	}
 	return s + "."
+}
+
+// scaled is "1:8" where memory, links and rates are an eighth of what the file says.
+func scaled(set results.Set) string {
+	for _, t := range set.Trials {
+		if t.Setup.Scale > 1 {
+			return fmt.Sprintf("1:%g", t.Setup.Scale)
+		}
+	}
+	return ""
 }
 
 func trials(n int) string {
