@@ -16,7 +16,6 @@ import (
 	"walm/lab/debian"
 	"walm/lab/guest"
 	"walm/lab/netlab"
-	"walm/lab/traffic"
 	"walm/vm"
 )
 
@@ -57,7 +56,7 @@ type Lab struct {
 	witness  *witness // of the move under way
 	launched int
 	launcher *launcher
-	client   *traffic.Client // the other end of the guest's traffic; nil where there is none
+	client   outside // the client's end of the workload
 }
 
 func (s *Spec) fill() error {
@@ -190,7 +189,7 @@ func (l *Lab) boot(ctx context.Context, step func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
 	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.programs[netlab.A].Version))
-	if err := l.traffic(l.Spec.Workload); err != nil {
+	if err := l.meet(l.Spec.Workload); err != nil {
 		return err
 	}
 	var err error
@@ -202,7 +201,10 @@ func (l *Lab) boot(ctx context.Context, step func(string)) error {
 		return err
 	}
 	step("filling its memory: " + l.Spec.Workload.String())
-	return l.await(ctx, l.guest.working, "start its workload")
+	if err := l.await(ctx, l.guest.working, "start its workload"); err != nil {
+		return err
+	}
+	return l.use(ctx, l.Spec.Workload)
 }
 
 func (l *Lab) await(ctx context.Context, c <-chan struct{}, what string) error {
@@ -230,10 +232,8 @@ func (l *Lab) Down() error {
 	if l.pair != nil {
 		l.pair.Close()
 	}
-	err := errors.Join(l.current.end(), l.next.end())
-	l.current, l.next = nil, nil
-	err = errors.Join(err, l.client.Close())
-	l.client = nil
+	err := errors.Join(l.client.close(), l.current.end(), l.next.end())
+	l.client, l.current, l.next = outside{}, nil, nil
 	if l.net != nil {
 		err = errors.Join(err, l.net.Down())
 	}
@@ -246,6 +246,7 @@ func (l *Lab) Down() error {
 
 // Leave closes this process' connections and leaves the lab up, for a lab that is kept.
 func (l *Lab) Leave() {
+	l.client.close()
 	l.current.vm.Close()
 	l.current.control.Close()
 }

@@ -6,8 +6,6 @@ import (
 
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
-	"walm/lab/netlab"
-	"walm/lab/traffic"
 	"walm/vm"
 )
 
@@ -21,7 +19,7 @@ func (l *Lab) Do(ctx context.Context, w guest.Workload) error {
 	if need := guest.Needs(w); need > l.Spec.Memory {
 		return fmt.Errorf("the guest has %v of memory, %s needs %v", l.Spec.Memory, w, need)
 	}
-	if err := l.traffic(w); err != nil {
+	if err := l.meet(w); err != nil {
 		return err
 	}
 	l.guest.forget()
@@ -29,17 +27,7 @@ func (l *Lab) Do(ctx context.Context, w guest.Workload) error {
 		return err
 	}
 	l.Spec.Workload = w
-	return nil
-}
-
-// traffic starts the client's end of a workload, and ends that of the one before.
-func (l *Lab) traffic(w guest.Workload) error {
-	err := l.client.Close()
-	l.client = nil
-	if err == nil && w.Network() {
-		l.client, err = traffic.Start(l.net.Client().Namespace, netlab.Guest, w)
-	}
-	return err
+	return l.use(ctx, w)
 }
 
 // Died says why the guest's workload has ended by itself; empty where it goes on.

@@ -89,10 +89,15 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	if err != nil {
 		return move.Record{}, errors.Join(err, b.lab.Settle(""))
 	}
+	watched := time.Now()
 	rec, err := b.move(ctx, r, t.Setup.Limit)
 	out.WarmUp, out.Steady = warm.took, warm.steady
 	if err != nil && rec.Started.IsZero() {
 		return rec, errors.Join(err, b.lab.Settle(""))
+	}
+	if program, samples := b.lab.Requests(watched); program != "" {
+		app := measure.AssessApp(program, samples, rec.Started, rec.Started.Add(took(rec)))
+		out.App = &app
 	}
 	if why := b.lab.Died(); why != "" {
 		err = errors.Join(err, fmt.Errorf("the workload died in the guest: %s", why))
