@@ -6,6 +6,9 @@ import (
 	"walm/studies/study"
 )
 
+// fewest is how many migrations a line or a trend needs: what has less, as a run that was cut off, has no verdict.
+const fewest = 6
+
 // growth is how much more the largest of the VMs takes than the smallest, and how straight the line between is.
 type growth struct {
 	sizes, times float64 // largest ÷ smallest
@@ -45,7 +48,7 @@ func (g growth) String() string {
 func idleGrows(d study.Data) study.Finding {
 	idle, filled := growthOf(d.Trials("vmsize").Pick("workload", "idle")),
 		growthOf(d.Trials("vmsize").Pick("workload", "static:wset=90%"))
-	if idle.n == 0 || filled.n == 0 {
+	if min(idle.n, filled.n) < fewest {
 		return study.Missing("vmsize")
 	}
 	f := study.Finding{Ours: fmt.Sprintf("idle: %v; 90 %% filled: %v", idle, filled), Verdict: study.Fails}
@@ -64,7 +67,7 @@ func idleGrows(d study.Data) study.Finding {
 
 func idleConstant(d study.Data) study.Finding {
 	idle := growthOf(d.Trials("vmsize").Pick("workload", "idle"))
-	if idle.n == 0 {
+	if idle.n < fewest {
 		return study.Missing("vmsize")
 	}
 	f := study.Finding{Ours: "idle, QEMU: " + idle.String(), Verdict: study.Fails,
@@ -84,7 +87,7 @@ func nonlinearVMSize(d study.Data) study.Finding {
 	still, slow, fast := growthOf(t.Pick("workload", "static:wset=90%")),
 		growthOf(t.Pick("workload", "cyclic:wset=60%,rate=20000")),
 		growthOf(t.Pick("workload", "cyclic:wset=60%,rate=45000"))
-	if still.n == 0 || slow.n == 0 || fast.n == 0 {
+	if min(still.n, slow.n, fast.n) < fewest {
 		return study.Missing("vmsize")
 	}
 	f := study.Finding{
@@ -127,7 +130,7 @@ func staticSet(d study.Data) study.Finding {
 	t := d.Trials("wset")
 	x, tmt := overWSET(t, unfilled, study.TMT)
 	xd, dt := overWSET(t, unfilled, study.DT)
-	if len(x) == 0 || len(xd) == 0 {
+	if min(len(x), len(xd)) < fewest {
 		return study.Missing("wset")
 	}
 	inTMT, inDT, line := study.TrendOf(x, tmt), study.TrendOf(xd, dt), study.Line(x, tmt)
@@ -153,7 +156,7 @@ func inert(d study.Data) study.Finding {
 	xf, filledTMT := overWSET(t, filled, study.TMT)
 	zero := t.Pick("workload", "static:wset=90%,content=zero").Sample(study.TMT)
 	idle, full := t.Pick("workload", "idle").Sample(study.TMT), t.Pick("workload", "static:wset=90%").Sample(study.TMT)
-	if len(xu) == 0 || len(xf) == 0 || len(zero) == 0 || len(idle) == 0 || len(full) == 0 {
+	if min(len(xu), len(xf)) < fewest || min(len(zero), len(idle), len(full)) == 0 {
 		return study.Missing("wset")
 	}
 	f := study.Finding{

@@ -15,7 +15,6 @@ const small = 0.10
 type effect struct {
 	spread float64 // largest less smallest median, as a share of their middle
 	trend  study.Trend
-	n      int
 }
 
 func effectOf(t study.Trials, factor string, m study.Metric) effect {
@@ -29,7 +28,7 @@ func effectOf(t study.Trials, factor string, m study.Metric) effect {
 		return effect{}
 	}
 	x, y := t.Over(factor, m)
-	return effect{(medians.Quantile(1) - medians.Quantile(0)) / medians.Median(), study.TrendOf(x, y), len(y)}
+	return effect{(medians.Quantile(1) - medians.Quantile(0)) / medians.Median(), study.TrendOf(x, y)}
 }
 
 func (e effect) none() bool   { return e.spread <= small }
@@ -43,8 +42,8 @@ func unaffected(run, factor string) func(study.Data) study.Finding {
 	return func(d study.Data) study.Finding {
 		t := d.Trials(run)
 		tmt, dt := effectOf(t, factor, study.TMT), effectOf(t, factor, study.DT)
-		if tmt.n == 0 || dt.n == 0 {
-			return study.Missing(run)
+		if tmt.trend.Thin() || dt.trend.Thin() {
+			return study.Missing("enough of " + run)
 		}
 		f := study.Finding{
 			Ours: fmt.Sprintf("TMT: %v; DT: %v", tmt, dt),

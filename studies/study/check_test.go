@@ -137,6 +137,7 @@ func TestSay(t *testing.T) {
 		{stats.Sample{1.5234, 1.6, 1.5}, "1.52 s (1.5 – 1.6, n = 3)"},
 		{stats.Sample{1, math.Inf(1), 1.25}, "1.25 s (1 – ∞, n = 3)"},
 		{stats.Sample{math.Inf(1)}, "never ended (n = 1)"},
+		{stats.Sample{math.Inf(-1), -1, 2}, "-1 s (−∞ – 2, n = 3)"},
 		{nil, "nothing measured"},
 	} {
 		if got := Say(c.of.MedianInterval(0.95, 1), "s"); got != c.want {

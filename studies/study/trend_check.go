@@ -61,6 +61,9 @@ func TrendOf(x, y []float64) Trend {
 	return t
 }
 
+// Thin says that there are too few points for a trend to show beyond chance: a run that was cut off has no verdict.
+func (t Trend) Thin() bool { return t.N < 6 }
+
 // Rises says whether the trend is upward beyond chance.
 func (t Trend) Rises() bool { return t.Tau > 0 && t.P < 0.05 }
 

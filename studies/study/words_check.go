@@ -38,8 +38,11 @@ func Quantity(v float64, unit string) string {
 
 // digits shows three significant digits.
 func digits(v float64) string {
-	if math.IsInf(v, 1) {
+	switch {
+	case math.IsInf(v, 1):
 		return "∞"
+	case math.IsInf(v, -1):
+		return "−∞"
 	}
 	return strconv.FormatFloat(round(v, 3), 'f', -1, 64)
 }

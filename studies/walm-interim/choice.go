@@ -16,7 +16,7 @@ func scores() []study.Metric { return []study.Metric{study.TMT, study.DT, study.
 func against(d study.Data, other string, m study.Metric) (stats.Comparison, int) {
 	a, b := d.Trials("choice").Pairs("method", other, "walm", m)
 	c, err := stats.Compare(a, b, stats.Difference, 0.95, 1)
-	if err != nil {
+	if err != nil || len(a) < 6 { // no p-value of so few pairs is below 0.05
 		return stats.Comparison{}, 0
 	}
 	return c, len(a)

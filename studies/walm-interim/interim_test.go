@@ -80,7 +80,7 @@ func data(t *testing.T, w world) study.Data {
 			w(p, run, &trial)
 			jitter := time.Duration(p.Block) * time.Millisecond
 			if trial.Outcome.TMT += jitter; trial.Status == results.Censored {
-				trial.Outcome = measure.Outcome{Bytes: trial.Outcome.Bytes}
+				trial.Outcome = measure.Outcome{}
 			}
 			set.Trials = append(set.Trials, trial)
 		}
@@ -149,8 +149,8 @@ func published(p experiment.Trial, run string, t *results.Trial) {
 		if t.Method == vm.Hybrid {
 			t.Precopy = 0
 		}
-		if t.Outcome.Bytes = 1e8; t.Method == vm.PreCopy && (workload == writer || workload == fast) {
-			t.Outcome.Bytes = 4e8
+		if t.Outcome.Claimed.Bytes = 1e8; t.Method == vm.PreCopy && (workload == writer || workload == fast) {
+			t.Outcome.Claimed.Bytes = 4e8
 		}
 		if p.Setup.Choice == experiment.Walm {
 			t.Forecast = []predict.Forecast{{Method: t.Method, TMT: predict.Span{Mid: t.Outcome.TMT}}}
@@ -172,8 +172,8 @@ func contrary(p experiment.Trial, run string, t *results.Trial) {
 		}
 	case "choice":
 		t.Method = chosen(p, vm.PreCopy)
-		if t.Outcome.Bytes = 1e8; t.Method == vm.PreCopy && (level(p.Cell, "workload") == cpu || level(p.Cell, "workload") == sender) {
-			t.Outcome.Bytes = 4e8
+		if t.Outcome.Claimed.Bytes = 1e8; t.Method == vm.PreCopy && (level(p.Cell, "workload") == cpu || level(p.Cell, "workload") == sender) {
+			t.Outcome.Claimed.Bytes = 4e8
 		}
 		if p.Setup.Choice == experiment.Walm {
 			t.Outcome.TMT, t.Outcome.DT, t.Outcome.Loss.Lost = seconds(5), seconds(1), seconds(5)

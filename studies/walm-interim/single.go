@@ -12,10 +12,10 @@ func overWorkingSet(m study.Metric) func(study.Data) study.Finding {
 	return func(d study.Data) study.Finding {
 		t := d.Trials("working-set").Pick("rate", "8000")
 		x, y := t.Over("wset", m)
-		if len(x) == 0 {
-			return study.Missing("working-set")
-		}
 		trend := study.TrendOf(x, y)
+		if trend.Thin() {
+			return study.Missing("enough of working-set")
+		}
 		f := study.Finding{
 			Ours: fmt.Sprintf("%s: 50 %% %s, 90 %% %s; %v", m.Name, study.Say(t.Pick("wset", "50%").Middle(m), m.Unit),
 				study.Say(t.Pick("wset", "90%").Middle(m), m.Unit), trend),
@@ -51,10 +51,13 @@ func overRAM(method string) func(study.Data) study.Finding {
 		t := d.Trials("sysbench").Pick("method", method)
 		x, tmt := t.Over("memory", study.TMT)
 		_, dt := t.Over("memory", study.DT)
-		if len(x) == 0 || len(dt) != len(x) {
+		if len(dt) != len(x) {
 			return study.Missing("sysbench")
 		}
 		inTMT, inDT := study.TrendOf(x, tmt), study.TrendOf(x, dt)
+		if inTMT.Thin() {
+			return study.Missing("enough of sysbench")
+		}
 		return study.Finding{
 			Ours: fmt.Sprintf("%s: TMT %s, DT %s over RAM (TMT: %v; DT: "+
 				"%v)", method, direction(inTMT), direction(inDT), inTMT, inDT),
@@ -129,8 +132,8 @@ func traffic(workload string, contends bool) func(study.Data) study.Finding {
 
 func compareTraffic(t study.Trials, workload string) (stats.Comparison, error) {
 	without, with := t.Pairs("workload", "static:wset=90%", workload, study.TMT)
-	if len(with) == 0 {
-		return stats.Comparison{}, fmt.Errorf("no pairs of %s", workload)
+	if len(with) < 2 {
+		return stats.Comparison{}, fmt.Errorf("too few pairs of %s", workload)
 	}
 	return stats.Compare(without, with, stats.Ratio, 0.95, 1)
 }

@@ -56,8 +56,8 @@ func traceLink(study.Data) study.Finding {
 			"%.1f", r[0]/1e6, r[1]/1e6,
 			r[2]/1e6, gigabit/1e6),
 		Evidence: fmt.Sprintf("the second pass is too fast unless at least %.0f %% of its pages were zeros or "+
-			"still in buffers when it was counted; the first is slower, as one that scans and maps a gigabyte "+
-			"is", 100*zero),
+			"still in buffers when it was counted; why the first is slower, the trace does "+
+			"not say", 100*zero),
 		Verdict: study.HoldsInPart,
 	}
 }
