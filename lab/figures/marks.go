@@ -121,6 +121,9 @@ type evenTicks struct{}
 
 // Ticks are all labelled.
 func (evenTicks) Ticks(lo, hi float64) []plot.Tick {
+	if !(lo < hi) || math.IsInf(hi-lo, 0) {
+		return nil
+	}
 	step := (hi - lo) / 6
 	p := math.Pow(10, math.Floor(math.Log10(step)))
 	for _, m := range []float64{1, 2, 5, 10} {
@@ -141,6 +144,9 @@ type logTicks struct{}
 
 // Ticks are labelled but for those between decades where there are many.
 func (logTicks) Ticks(lo, hi float64) []plot.Tick {
+	if !(0 < lo && lo < hi) || math.IsInf(hi, 0) {
+		return nil
+	}
 	var ticks []plot.Tick
 	many := hi/lo > 2000
 	for e := math.Floor(math.Log10(lo)); e <= math.Log10(hi); e++ {
