@@ -43,6 +43,9 @@ func (s Study) writeDesign(b *bytes.Buffer, d Data) error {
 		if m := machine(set); !slices.Contains(machines, m) {
 			machines = append(machines, m)
 		}
+		if len(set.Trials) < len(plan) {
+			doubts = append(doubts, fmt.Sprintf("%s: %d of %d migrations are still to be run", name, len(plan)-len(set.Trials), len(plan)))
+		}
 		for _, text := range set.Damaged {
 			doubts = append(doubts, name+": "+text)
 		}

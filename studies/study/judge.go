@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,13 @@ func CannotTest(why string) func(Data) Finding {
 	return func(Data) Finding { return Finding{Ours: "–", Verdict: Untestable, Evidence: why} }
 }
 
-// Needs makes a check that is not asked before its experiments have results.
+// Needs makes a check that is not asked before its experiments have results: migrations that were begun, however they
+// ended.
 func Needs(check func(Data) Finding, names ...string) func(Data) Finding {
 	return func(d Data) Finding {
 		var missing []string
 		for _, n := range names {
-			if len(d.Trials(n)) == 0 {
+			if !slices.ContainsFunc(d.Trials(n), began) {
 				missing = append(missing, n)
 			}
 		}

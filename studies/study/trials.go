@@ -11,7 +11,7 @@ import (
 
 // Missing is the finding on a claim that needs an experiment that was not run, or cells of it in which nothing ended.
 func Missing(what string) Finding {
-	return Finding{Ours: "–", Verdict: NotRun, Evidence: "there are no results of " + what}
+	return Finding{Ours: "–", Verdict: NotRun, Evidence: "there are not enough results of " + what}
 }
 
 // Trials are some of an experiment's trials, in the order in which they ran.
