@@ -121,7 +121,7 @@ func design(study.Data) study.Finding {
 func downtimeOverRate(d study.Data) study.Finding {
 	xen := d.Trials("factorial").Pick("stop-rule", "xen")
 	if thin(xen, "wset", "rate") {
-		return study.Missing("enough of factorial")
+		return study.Missing("factorial")
 	}
 	f := study.Finding{Verdict: study.Fails,
 		Evidence: "Xen's stop rule; under QEMU's own, downtime keeps to its limit of 300 ms wherever the " +
@@ -281,7 +281,7 @@ func fallsBeyond(d study.Data) study.Finding {
 func linearInWSET(d study.Data) study.Finding {
 	xen := d.Trials("factorial").Pick("stop-rule", "xen")
 	if thin(xen, "rate", "wset") {
-		return study.Missing("enough of factorial")
+		return study.Missing("factorial")
 	}
 	var ours []string
 	straight, rates := 0, xen.Levels("rate")

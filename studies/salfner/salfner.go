@@ -22,6 +22,7 @@ func Study() study.Study {
 		Runs: []string{"factorial.yaml", "zoom.yaml", "wset.yaml", "vmsize.yaml", "period-bpc.yaml", "load.yaml",
 			"fill.yaml"},
 		Claims:   claims(),
+		Tables:   []study.Table{tableTwo()},
 		Figures:  figures(),
 		Problems: problems(),
 	}

@@ -182,3 +182,22 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 }
+
+// TestTables: every row is as long as the head, and there are none without results.
+func TestTables(t *testing.T) {
+	d := data(t, published)
+	for _, table := range Study().Tables {
+		if rows := table.Rows(nil); len(rows) != 0 {
+			t.Errorf("%q without results: %v", table.Caption, rows)
+		}
+		rows := table.Rows(d)
+		for _, row := range rows {
+			if len(row) != len(table.Head) || strings.Contains(strings.Join(row, ""), "NaN") {
+				t.Errorf("%q: %q", table.Caption, row)
+			}
+		}
+		if len(rows) == 0 {
+			t.Errorf("%q is empty", table.Caption)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func unaffected(run, factor string) func(study.Data) study.Finding {
 		t := d.Trials(run)
 		tmt, dt := effectOf(t, factor, study.TMT), effectOf(t, factor, study.DT)
 		if tmt.trend.Thin() || dt.trend.Thin() {
-			return study.Missing("enough of " + run)
+			return study.Missing(run)
 		}
 		f := study.Finding{
 			Ours: fmt.Sprintf("TMT: %v; DT: %v", tmt, dt),

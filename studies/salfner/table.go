@@ -72,7 +72,7 @@ func tableII(m study.Metric, published float64) func(study.Data) study.Finding {
 	return func(d study.Data) study.Finding {
 		v := variabilityOf(underXen(d), m)
 		if v.n < 2*v.treatments || v.treatments < 2 {
-			return study.Missing("enough of factorial")
+			return study.Missing("factorial")
 		}
 		f := study.Finding{Ours: v.String(), Verdict: study.Fails,
 			Evidence: "Xen's stop rule; times are a 16th to a 32nd of the published. It varies as said if max:min " +

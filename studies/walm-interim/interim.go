@@ -23,6 +23,7 @@ func Study() study.Study {
 		// The evaluation first: it is what the report is for.
 		Runs:     []string{"choice.yaml", "working-set.yaml", "sysbench.yaml", "network.yaml"},
 		Claims:   claims(),
+		Tables:   []study.Table{evaluation()},
 		Figures:  figures(),
 		Problems: problems(),
 	}

@@ -14,7 +14,7 @@ func overWorkingSet(m study.Metric) func(study.Data) study.Finding {
 		x, y := t.Over("wset", m)
 		trend := study.TrendOf(x, y)
 		if trend.Thin() {
-			return study.Missing("enough of working-set")
+			return study.Missing("working-set")
 		}
 		f := study.Finding{
 			Ours: fmt.Sprintf("%s: 50 %% %s, 90 %% %s; %v", m.Name, study.Say(t.Pick("wset", "50%").Middle(m), m.Unit),
@@ -56,7 +56,7 @@ func overRAM(method string) func(study.Data) study.Finding {
 		}
 		inTMT, inDT := study.TrendOf(x, tmt), study.TrendOf(x, dt)
 		if inTMT.Thin() {
-			return study.Missing("enough of sysbench")
+			return study.Missing("sysbench")
 		}
 		return study.Finding{
 			Ours: fmt.Sprintf("%s: TMT %s, DT %s over RAM (TMT: %v; DT: "+
