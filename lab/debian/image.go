@@ -143,7 +143,9 @@ func makeImage(ctx context.Context, root string) (string, error) {
 func epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // fakeTime has e2fsprogs take the epoch for the present.
-func fakeTime() []string { return append(os.Environ(), fmt.Sprintf("E2FSPROGS_FAKE_TIME=%d", epoch().Unix())) }
+func fakeTime() []string {
+	return append(os.Environ(), fmt.Sprintf("E2FSPROGS_FAKE_TIME=%d", epoch().Unix()))
+}
 
 // mergeUsr moves what packages still ship in /bin, /sbin and /lib to where their programs look for it, as Debian's
 // installer does.

@@ -31,7 +31,7 @@ const bootNeeds = 112 * vm.MiB
 // Needs is the least RAM for a guest that does w. The kernel keeps books on RAM, and some of it free, in proportion:
 // measured, 1 GiB of arena does not fit into 1160 MiB and does into 1180 MiB.
 func Needs(w Workload) vm.Bytes {
-	need := bootNeeds + w.Arena() + w.Arena()/12
+	need := bootNeeds + w.Arena() + w.Arena()/12 + w.Beside()
 	return (need + vm.MiB - 1) / vm.MiB * vm.MiB
 }
 

@@ -69,6 +69,7 @@ var tree = map[string]string{
 	"virtio/virtio_pci.ko":  "depends=virtio_ring,virtio-old,virtio\x00",
 	"virtio/virtio-old.ko":  "depends=\x00",
 	"net/virtio_net.ko":     "depends=net_failover,virtio\x00",
+	"block/virtio_blk.ko":   "depends=virtio\x00",
 	"misc/pvpanic-mmio.ko":  "depends=pvpanic\x00",
 	"misc/pvpanic.ko":       "depends=\x00",
 	"misc/unrelated.ko":     "depends=virtio\x00",
@@ -87,7 +88,8 @@ func TestModules(t *testing.T) {
 			t.Errorf("%s is damaged or still signed: %v", m.name, err)
 		}
 	}
-	want := []string{"virtio_ring", "virtio_old", "virtio", "virtio_pci", "virtio_net", "pvpanic", "pvpanic_mmio"}
+	want := []string{"virtio_ring", "virtio_old", "virtio", "virtio_pci", "virtio_net", "virtio_blk", "pvpanic",
+		"pvpanic_mmio"}
 	if !slices.Equal(names, want) {
 		t.Errorf("modules %v, want %v", names, want)
 	}

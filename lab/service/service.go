@@ -13,7 +13,6 @@ import (
 
 	"walm/lab/guest/load"
 	"walm/measure"
-	"walm/vm"
 )
 
 // Dial connects to a TCP port of the guest's.
@@ -34,7 +33,6 @@ type Client struct {
 
 const (
 	defaultRate = 500
-	defaultSize = 64 * vm.MiB
 	// kept bounds the samples: half an hour or more at the default rate.
 	kept = 1 << 20
 	// patience is how long an answer is waited for before the connection is given up. It is longer than a VM stands in
@@ -57,10 +55,7 @@ func Start(ctx context.Context, dial Dial, p load.Part) (*Client, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s takes no requests", p)
 	}
-	size, rate := p.WorkingSet, float64(p.Rate)
-	if size == 0 {
-		size = defaultSize
-	}
+	rate := float64(p.Rate)
 	switch p.Rate {
 	case 0:
 		rate = defaultRate
@@ -68,7 +63,7 @@ func Start(ctx context.Context, dial Dial, p load.Part) (*Client, error) {
 		rate = 0
 	}
 	// The program keeps about as much again beside its values.
-	c := &Client{protocol: protocol, dial: dial, rate: rate, keys: newKeys(int(max(1, size/2/valueSize)))}
+	c := &Client{protocol: protocol, dial: dial, rate: rate, keys: newKeys(int(max(1, p.Data()/2/valueSize)))}
 	conn, err := c.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s in the guest: %w", p.Name, err)

@@ -39,7 +39,13 @@ func startProgram(p load.Part) (device, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &program{recipe: r, stop: stop, work: gauge{every: r.every}}
+	g := &program{recipe: r, stop: stop}
+	if r.fresh != "" {
+		if err := os.RemoveAll(disk + r.fresh); err != nil {
+			stop()
+			return nil, err
+		}
+	}
 	for _, args := range r.prepare {
 		if out, err := inDisk(ctx, r.user, args).CombinedOutput(); err != nil {
 			stop()
@@ -153,37 +159,35 @@ func (g *program) Close() error {
 	return nil
 }
 
-// gauge makes a smooth count of reports that come every so often: between two it goes on at the last rate, for as long
-// as a report takes to come, so that a program that stands is seen to.
+// gauge makes a steady count of work that is reported every so often: each report is shown evenly over as long as it
+// took to come. So what is shown has been done, and lags by one report: for most programs some milliseconds, for sysbench
+// and pgbench, which report once a second, a second.
 type gauge struct {
-	every time.Duration
-
 	mu    sync.Mutex
 	total float64
-	rate  float64 // per second
+	last  float64 // of it, in the last report
 	at    time.Time
+	took  time.Duration
 	shown float64
 }
 
 func (g *gauge) add(now time.Time, work float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if took := now.Sub(g.at).Seconds(); !g.at.IsZero() && took > 0 && g.every > 0 {
-		g.rate = work / took
+	if !g.at.IsZero() {
+		g.took = now.Sub(g.at)
 	}
-	g.total, g.at = g.total+work, now
+	g.total, g.last, g.at = g.total+work, work, now
 }
 
 func (g *gauge) read(now time.Time) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.every > 0 && !g.at.IsZero() {
-		// One report behind, so that what is shown has been done.
-		behind := max(0, g.every-now.Sub(g.at))
-		g.shown = max(g.shown, g.total-g.rate*behind.Seconds())
-	} else {
-		g.shown = g.total
+	behind := 0.0
+	if g.took > 0 {
+		behind = max(0, 1-now.Sub(g.at).Seconds()/g.took.Seconds())
 	}
+	g.shown = max(g.shown, g.total-g.last*behind)
 	return uint64(g.shown)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,28 +22,30 @@ type recipe struct {
 	ready   string                       // address that the server answers on
 	load    [][]string                   // run once the server answers
 	client  []string                     // does the work
+	fresh   string                       // removed before anything is run
 	again   bool                         // the client ends by itself, and is run again
 	parse   func(string) (float64, bool) // work in a line of the client's
 	poll    func() (float64, error)      // work since the server's start, where there is no client in the guest
-	every   time.Duration                // how often a report comes, where that is not often
 }
 
 const second = time.Second
 
+// What redis and memcached have done, in their statistics. The first counts the questions, too.
+const (
+	redisWork     = `total_commands_processed:([0-9]+)`
+	memcachedWork = `STAT cmd_(?:get|set) ([0-9]+)`
+)
+
 func recipeOf(p load.Part) (recipe, error) {
 	threads := strconv.Itoa(max(1, p.Threads))
-	size := p.WorkingSet
-	if size == 0 {
-		size = 64 * vm.MiB
-	}
-	inMiB := strconv.FormatInt(int64(max(1, size/vm.MiB)), 10)
+	inMiB := strconv.FormatInt(int64(max(1, p.Data()/vm.MiB)), 10)
 	const pg, data = "/usr/lib/postgresql/15/bin/", "/var/lib/postgresql/data"
 	recipes := map[string]recipe{
 		"sysbench-cpu": {client: []string{"/usr/bin/sysbench", "cpu", "--time=0", "--threads=" + threads, "--report-interval=1",
-			"--cpu-max-prime=2000", "run"}, parse: number(`eps: ([0-9.]+)`), every: second},
+			"--cpu-max-prime=2000", "run"}, parse: number(`eps: ([0-9.]+)`)},
 		"sysbench-memory": {client: []string{"/usr/bin/sysbench", "memory", "--time=0", "--threads=" + threads,
 			"--report-interval=1", "--memory-total-size=1000000G", "--memory-block-size=" + inMiB + "M", "--memory-oper=write", "run"},
-			parse: number(`([0-9.]+) MiB/sec`), every: second},
+			parse: number(`([0-9.]+) MiB/sec`)},
 		"stress-ng": {client: []string{"/usr/bin/stress-ng", "--quiet", "--vm", threads, "--vm-bytes", inMiB + "M", "--vm-keep",
 			"--vm-method", "write64", "--vm-ops", "4"}, again: true},
 		"python":  {client: []string{"/usr/bin/python3", "/usr/share/walm/job.py"}, parse: number(`^([0-9]+)$`)},
@@ -54,25 +55,20 @@ func recipeOf(p load.Part) (recipe, error) {
 			parse:  number(`([0-9.]+) Mbits/sec`)},
 		"redis": {server: []string{"/usr/bin/redis-server", "--save", "", "--appendonly", "no", "--bind", "0.0.0.0",
 			"--protected-mode", "no", "--dir", "/tmp"}, ready: "127.0.0.1:6379",
-			poll: ask("127.0.0.1:6379", "INFO stats\r\n", `total_commands_processed:([0-9]+)`)},
+			poll: ask("127.0.0.1:6379", "INFO stats\r\n", redisWork)},
 		"memcached": {server: []string{"/usr/bin/memcached", "-u", "root", "-l", "0.0.0.0", "-m", inMiB, "-t", threads},
-			ready: "127.0.0.1:11211", poll: ask("127.0.0.1:11211", "stats\r\n", `STAT cmd_(?:get|set) ([0-9]+)`)},
-		"postgres": {user: 100,
+			ready: "127.0.0.1:11211", poll: ask("127.0.0.1:11211", "stats\r\n", memcachedWork)},
+		"postgres": {user: 100, fresh: data,
 			prepare: [][]string{{pg + "initdb", "-D", data, "-A", "trust", "-N", "--no-locale", "-E", "UTF8"}},
 			server: []string{pg + "postgres", "-D", data, "-c", "unix_socket_directories=/tmp", "-c", "listen_addresses=127.0.0.1",
 				"-c", "shared_buffers=" + inMiB + "MB"}, ready: "127.0.0.1:5432",
 			load:   [][]string{{pg + "pgbench", "-h", "127.0.0.1", "-i", "-q", "-s", "1", "postgres"}},
 			client: []string{pg + "pgbench", "-h", "127.0.0.1", "-c", threads, "-T", "86000", "-P", "1", "-n", "postgres"},
-			parse:  number(`s, ([0-9.]+) tps`), every: second},
+			parse:  number(`s, ([0-9.]+) tps`)},
 	}
 	r, ok := recipes[p.Name]
 	if !ok {
-		var names []string
-		for name := range recipes {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return recipe{}, fmt.Errorf("unknown program %q: one of %s", p.Name, strings.Join(names, ", "))
+		return recipe{}, fmt.Errorf("unknown program %q", p.Name)
 	}
 	return r, nil
 }

@@ -163,10 +163,7 @@ func (p *Part) set(keys []string, key, value string) (err error) {
 			err = fmt.Errorf("content=%s: one of %s", value, strings.Join(all, ", "))
 		}
 	case "name":
-		p.Name = value
-		if value == "" || strings.ContainsFunc(value, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r == '-') }) {
-			err = fmt.Errorf("name=%s: small letters and hyphens", value)
-		}
+		p.Name, err = value, checkProgram(value)
 	}
 	return err
 }
