@@ -47,6 +47,19 @@ func TestCommitted(t *testing.T) {
 	}
 }
 
+func TestIndex(t *testing.T) {
+	want, err := studies.Index()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		write(t, "README.md", want)
+	}
+	if got, err := os.ReadFile("README.md"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("README.md is not what the results give (%v): go test ./studies -update, and look at the change", err)
+	}
+}
+
 func write(t *testing.T, path string, b []byte) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

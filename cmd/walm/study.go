@@ -61,10 +61,7 @@ func newStudyList() *cobra.Command {
 					return err
 				}
 				fmt.Fprint(w, s.Name)
-				count := map[study.Verdict]int{}
-				for _, a := range s.Answers(d) {
-					count[a.Finding.Verdict]++
-				}
+				count := study.Count(s.Answers(d))
 				for _, v := range study.Verdicts() {
 					fmt.Fprintf(w, "\t%d", count[v])
 				}

@@ -72,12 +72,18 @@ func Report(s Study, d Data) (Page, error) {
 	return p, nil
 }
 
-// Tally counts verdicts: "34 claims: 20 hold, 5 hold in part, …".
-func Tally(answers []Answer) string {
+// Count is how many claims came to each verdict.
+func Count(answers []Answer) map[Verdict]int {
 	count := map[Verdict]int{}
 	for _, a := range answers {
 		count[a.Verdict]++
 	}
+	return count
+}
+
+// Tally says the counts: "34 claims: 20 hold, 5 hold in part, …".
+func Tally(answers []Answer) string {
+	count := Count(answers)
 	said := map[Verdict]string{Holds: "hold", HoldsInPart: "hold in part", Fails: "do not hold",
 		Untestable: "cannot be tested here", NotRun: "not run"}
 	var parts []string

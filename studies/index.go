@@ -1,0 +1,34 @@
+package studies
+
+import (
+	"bytes"
+	"fmt"
+
+	"walm/studies/study"
+)
+
+// Index is the README of the folder: every study with its claims by verdict, from the results that are committed.
+func Index() ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprint(&b, "# Studies\n\nPublications on live migration, reproduced claim by claim on real QEMU. Each folder holds the experiments, their "+
+		"raw results,\nand a page that says of every claim whether it holds. `walm study list` shows the same.\n\n")
+	fmt.Fprint(&b, "| study | publication |")
+	for _, v := range study.Verdicts() {
+		fmt.Fprintf(&b, " %s |", v)
+	}
+	fmt.Fprint(&b, "\n|---|---|---|---|---|---|---|\n")
+	for _, s := range All() {
+		d, err := s.Committed()
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "| [%s](%s/README.md) | %s |", s.Name, s.Name, s.Source)
+		count := study.Count(s.Answers(d))
+		for _, v := range study.Verdicts() {
+			fmt.Fprintf(&b, " %d |", count[v])
+		}
+		fmt.Fprintln(&b)
+	}
+	fmt.Fprint(&b, "\n[first-moves](first-moves/README.md) is walm's own: its forecasts beside what happened, and what its methods cost.\n")
+	return b.Bytes(), nil
+}
