@@ -33,7 +33,7 @@ type machine struct {
 func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *machine, err error) {
 	l.launched++
 	base := filepath.Join(l.state.dir(), fmt.Sprintf("%s%d", host, l.launched))
-	m := &machine{host: host, base: base, qmp: base + ".qmp", console: base + ".console", ended: make(chan struct{})}
+	m := &machine{host: host, base: base, qmp: base + ".qmp", console: base + ".console"}
 	c := l.config
 	c.QMP, c.Console, c.Control, c.Incoming = m.qmp, m.console, base+".control", incoming
 	program := l.programs[host]
@@ -45,29 +45,15 @@ func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *m
 	cmd := exec.Command(program.Binary, append(append([]string{}, program.Args...), c.Args()...)...)
 	cmd.Env = append(os.Environ(), program.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	// A process group of its own, so that Ctrl-C reaches walm alone, which then decides what happens to the VM.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if !l.state.Kept {
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	}
-	if err := l.launcher.do(func() error { return netlab.Do(l.net.Host(host).Namespace, cmd.Start) }); err != nil {
+	if m.ended, err = l.start(l.net.Host(host).Namespace, cmd); err != nil {
 		return nil, fmt.Errorf("start QEMU on host %s: %w", host, err)
 	}
-	go func() {
-		_ = cmd.Wait() // its status says nothing that the console and the log do not
-		close(m.ended)
-	}()
 	m.process = identify(cmd.Process.Pid)
-	gone := func(p process) bool { return !p.alive() }
-	l.state.Processes = append(slices.DeleteFunc(l.state.Processes, gone), m.process)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.end())
 		}
 	}()
-	if err := l.state.save(); err != nil {
-		return nil, err
-	}
 	if err := m.open(ctx); err != nil {
 		text, _ := os.ReadFile(base + ".log")
 		return nil, fmt.Errorf("start QEMU on host %s: %w; it said: %s", host, err, tail(text))
@@ -77,6 +63,29 @@ func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *m
 	}
 	l.guest.listen(m)
 	return m, nil
+}
+
+// start starts a process of the lab's in a namespace, and closes ended when it has been waited for.
+func (l *Lab) start(namespace string, cmd *exec.Cmd) (ended chan struct{}, err error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	// A process group of its own, so that Ctrl-C reaches walm alone, which then decides what happens to the VM.
+	cmd.SysProcAttr.Setpgid = true
+	if !l.state.Kept {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
+	if err := l.launcher.do(func() error { return netlab.Do(namespace, cmd.Start) }); err != nil {
+		return nil, err
+	}
+	ended = make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its status says nothing that the console and the log do not
+		close(ended)
+	}()
+	gone := func(p process) bool { return !p.alive() }
+	l.state.Processes = append(slices.DeleteFunc(l.state.Processes, gone), identify(cmd.Process.Pid))
+	return ended, l.state.save()
 }
 
 // open connects to the QMP socket as soon as there is one that is listened on: the two do not happen at once.

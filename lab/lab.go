@@ -14,23 +14,26 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/lab/debian"
+	"walm/lab/experiment"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/storage"
 	"walm/vm"
 )
 
 // Spec says what a lab is to be. The zero value of a field but Workload is filled in by Up.
 type Spec struct {
 	Workload    guest.Workload
-	Memory      vm.Bytes        // of the guest; default 512 MiB or what the workload needs
-	VCPUs       int             // default 1
-	Accelerator string          // default "tcg"
-	Link        vm.Rate         // of each host's uplink, default 1 Gbit/s
-	Separate    bool            // migrations have a network of their own
-	QEMU        debian.Suite    // of host a, default debian.Backports
-	Destination debian.Suite    // of host b, default as QEMU
-	Keep        bool            // the lab outlives this process
-	Windows     []time.Duration // of the look before each move; default observe's own
+	Memory      vm.Bytes           // of the guest; default 512 MiB or what the workload needs
+	VCPUs       int                // default 1
+	Accelerator string             // default "tcg"
+	Link        vm.Rate            // of each host's uplink, default 1 Gbit/s
+	Separate    bool               // migrations have a network of their own
+	Storage     experiment.Storage // where the guest's disk is; default none
+	QEMU        debian.Suite       // of host a, default debian.Backports
+	Destination debian.Suite       // of host b, default as QEMU
+	Keep        bool               // the lab outlives this process
+	Windows     []time.Duration    // of the look before each move; default observe's own
 }
 
 const (
@@ -57,6 +60,7 @@ type Lab struct {
 	launched int
 	launcher *launcher
 	client   outside // the client's end of the workload
+	disk     storage.Disk
 }
 
 func (s *Spec) fill() error {
@@ -130,11 +134,25 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 	if err := l.state.save(); err != nil {
 		return nil, err
 	}
-	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link, Separate: spec.Separate}); err != nil {
+	var tools debian.Storage
+	var image string
+	if spec.stored() {
+		if tools, image, err = l.fetchStorage(ctx, cache, step); err != nil {
+			return nil, err
+		}
+	}
+	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link, Separate: spec.Separate,
+		Disks: spec.stored()}); err != nil {
 		return nil, err
 	}
 	if err := l.configure(cache, kernel); err != nil {
 		return nil, err
+	}
+	if spec.stored() {
+		step("serving the guest's disk: " + string(spec.Storage))
+		if err := l.serve(ctx, tools, image); err != nil {
+			return nil, err
+		}
 	}
 	return l, l.boot(ctx, step)
 }

@@ -34,7 +34,8 @@ type State struct {
 	Made      time.Time
 	QEMU      string
 	Workload  string
-	Processes []process              // every QEMU that was started
+	Disks     string                 `json:",omitempty"` // folder of the guest's disk
+	Processes []process              // every process that was started
 	Running   netlab.Side            // the host that the VM runs on, "a" or "b"
 	Sockets   map[netlab.Side]string `json:",omitempty"` // QMP sockets by host
 }
@@ -91,7 +92,11 @@ func (s State) remove() error {
 	for _, p := range s.Processes {
 		all = append(all, p.end())
 	}
-	all = append(all, netlab.Remove(s.ID), os.RemoveAll(s.dir()))
+	all = append(all, netlab.Remove(s.ID))
+	if s.Disks != "" {
+		all = append(all, os.RemoveAll(s.Disks))
+	}
+	all = append(all, os.RemoveAll(s.dir()))
 	return errors.Join(all...)
 }
 

@@ -24,7 +24,7 @@ func (s Storage) Libraries() string { return filepath.Join(s.root, "usr/lib", tr
 // Env is what its programs need in their environment.
 func (s Storage) Env() []string {
 	return []string{"LD_LIBRARY_PATH=" + s.Libraries() + ":" + filepath.Join(s.root, "lib", triplet) + ":" +
-		filepath.Join(s.Libraries(), "ganesha")}
+		filepath.Join(s.root, "usr/lib/ganesha")}
 }
 
 // Storage fetches what serves disks when the cache lacks it.
@@ -44,8 +44,9 @@ func (c Cache) Storage(ctx context.Context, progress func(string)) (Storage, err
 }
 
 func storageNeeds(name string) bool {
-	for _, not := range []string{"libc6", "nfs-common", "keyutils", "sg3-utils", "libsgutils2", "libconfig-general-perl"} {
-		if name == not {
+	for _, not := range []string{"libc6", "nfs-common", "keyutils", "sg3-utils", "libsgutils2", "libconfig-general-perl", "perl",
+		"libperl", "passwd", "adduser", "python3", "libpython3", "dbus-", "systemd", "dmsetup", "init-system-helpers", "ucf"} {
+		if name == not || strings.HasPrefix(name, not) && not != "libc6" {
 			return false
 		}
 	}
@@ -53,13 +54,14 @@ func storageNeeds(name string) bool {
 }
 
 func trimStorage(root string) error {
-	return remove(root, []string{"usr/share/doc", "usr/share/man", "usr/share/locale", "etc", "var"})
+	return remove(root, []string{"usr/share/doc", "usr/share/man", "usr/share/locale", "etc/*", "var"},
+		"etc/netconfig") // which the NFS server reads
 }
 
 // checkStorage starts a program of each, which fails when a library is missing.
 func checkStorage(ctx context.Context, root string) (string, error) {
 	s := Storage{root}
-	for _, name := range []string{"usr/bin/ganesha.nfsd", "sbin/rpcbind", "usr/sbin/tgtd"} {
+	for _, name := range []string{"usr/bin/ganesha.nfsd", "sbin/rpcbind", "usr/sbin/tgtd", "etc/netconfig"} {
 		if _, err := os.Stat(s.Program(name)); err != nil {
 			return "", err
 		}

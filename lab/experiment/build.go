@@ -152,5 +152,5 @@ func (s Setup) impossible() (string, error) {
 // hard names what of a setup needs a boot, so that equal names need none.
 func (s Setup) hard() string {
 	return strings.Join([]string{string(s.QEMU), string(s.Destination), s.Accelerator, strconv.Itoa(s.VCPUs),
-		strconv.FormatInt(int64(s.Memory), 10), strconv.FormatBool(s.Separate), string(s.Storage)}, " ")
+		strconv.FormatInt(int64(s.Memory), 10), strconv.FormatBool(s.Separate), string(s.Storage), strconv.FormatBool(s.programs())}, " ")
 }

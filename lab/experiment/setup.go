@@ -5,6 +5,7 @@ import (
 
 	"walm/lab/debian"
 	"walm/lab/guest"
+	"walm/lab/guest/load"
 	"walm/vm"
 )
 
@@ -71,5 +72,12 @@ const (
 // Boot says whether going from s to next needs a guest that boots anew.
 func (s Setup) Boot(next Setup) bool {
 	return s.QEMU != next.QEMU || s.Destination != next.Destination || s.Accelerator != next.Accelerator ||
-		s.VCPUs != next.VCPUs || s.Memory != next.Memory || s.Separate != next.Separate || s.Storage != next.Storage
+		s.VCPUs != next.VCPUs || s.Memory != next.Memory || s.Separate != next.Separate || s.Storage != next.Storage ||
+		s.programs() != next.programs()
+}
+
+// programs says whether the guest's disk must hold the image of real programs.
+func (s Setup) programs() bool {
+	_, has := s.Workload.Find(load.Program)
+	return has
 }

@@ -13,7 +13,7 @@ import (
 // spec is the lab that a setup needs.
 func spec(s experiment.Setup) lab.Spec {
 	return lab.Spec{Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link,
-		Separate: s.Separate, QEMU: s.QEMU, Destination: s.Destination}
+		Separate: s.Separate, Storage: s.Storage, QEMU: s.QEMU, Destination: s.Destination}
 }
 
 // underXen is the downtime limit with which QEMU's own stop rule never comes before one that is imposed: what it lets
