@@ -28,7 +28,7 @@ func barsPicture(set results.Set, s Spec, m results.Metric) picture {
 	pic.legend = swatches(s.By, g.bys, !g.byAxis.named)
 	pic.body = func(c draw.Canvas) error {
 		p := newPlot(s.Over, axisLabel(m, unit))
-		namedAxis(&p.X, g.overs)
+		namedAxis(&p.X, g.overs, slot(g.overs))
 		values(&p.Y, shown, true)
 		p.Add(drawFunc(func(c draw.Canvas, p *plot.Plot) {
 			x, y := p.Transforms(&c)
@@ -169,7 +169,7 @@ func phasesPicture(set results.Set, s Spec) picture {
 	unit := scaleFor("s", highest)
 	pic.body = func(c draw.Canvas) error {
 		p := newPlot(s.Over, unit.with("total migration time"))
-		namedAxis(&p.X, g.overs)
+		namedAxis(&p.X, g.overs, slot(g.overs))
 		values(&p.Y, []float64{highest / unit.by}, true)
 		p.Add(drawFunc(func(c draw.Canvas, p *plot.Plot) {
 			x, y := p.Transforms(&c)

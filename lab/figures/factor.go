@@ -71,8 +71,15 @@ type axis struct {
 	named  bool // side by side
 }
 
-// closest is the least share of an axis between two levels for which their labels and marks stay apart.
-const closest = 0.045
+// needed is the least share of an axis between two levels for which their labels and marks stay apart, from an upper
+// estimate of how wide a letter is.
+func needed(levels []string) float64 {
+	letters := 2
+	for _, l := range levels {
+		letters = max(letters, len([]rune(l)))
+	}
+	return (float64(letters)*4.7 + 6) / 400
+}
 
 func newAxis(levels []string) axis {
 	a := axis{at: map[string]float64{}, levels: levels}
@@ -86,14 +93,14 @@ func newAxis(levels []string) axis {
 	slices.Sort(values)
 	if len(values) == len(levels) && len(levels) > 1 {
 		a.lo, a.hi = values[0], values[len(values)-1]
-		if apart(values) {
+		if apart(values, needed(levels)) {
 			return a
 		}
 		if a.lo > 0 {
 			for i, x := range values {
 				values[i] = math.Log(x)
 			}
-			if a.log = apart(values); a.log {
+			if a.log = apart(values, needed(levels)); a.log {
 				return a
 			}
 		}
@@ -110,9 +117,9 @@ func (a axis) words() bool {
 	return !slices.ContainsFunc(a.levels, func(l string) bool { _, ok := number(l); return ok })
 }
 
-func apart(sorted []float64) bool {
+func apart(sorted []float64, least float64) bool {
 	for i := range sorted[1:] {
-		if sorted[i+1]-sorted[i] < closest*(sorted[len(sorted)-1]-sorted[0]) {
+		if sorted[i+1]-sorted[i] < least*(sorted[len(sorted)-1]-sorted[0]) {
 			return false
 		}
 	}

@@ -1,8 +1,10 @@
 package figures
 
 import (
+	"cmp"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -15,6 +17,9 @@ import (
 func linesPicture(set results.Set, s Spec, m results.Metric) picture {
 	g := s.grid(set)
 	all := g.lines(s, m)
+	for _, l := range all { // a line goes from left to right, whatever the order of the file
+		slices.SortStableFunc(l.points, func(a, b point) int { return cmp.Compare(g.over.at[a.level], g.over.at[b.level]) })
+	}
 	shown := shownOf(all)
 	unit := scaleFor(m.Unit, top(shown))
 	for i := range shown {

@@ -55,7 +55,11 @@ func (f drawFunc) Plot(c draw.Canvas, p *plot.Plot) { f(c, p) }
 func (a axis) over(x *plot.Axis) {
 	var ticks plot.ConstantTicks
 	for _, l := range a.levels {
-		ticks = append(ticks, plot.Tick{Value: a.at[l], Label: l})
+		label := l
+		if a.named {
+			label = fold(x.Tick.Label, l, slot(a.levels))
+		}
+		ticks = append(ticks, plot.Tick{Value: a.at[l], Label: label})
 	}
 	x.Tick.Marker = ticks
 	x.Min, x.Max = a.lo, a.hi

@@ -3,8 +3,10 @@ package figures
 import (
 	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -42,8 +44,8 @@ func surfacePicture(set results.Set, s Spec, m results.Metric) picture {
 	pic.height = min(pic.height, 420)
 	pic.body = func(c draw.Canvas) error {
 		p := newPlot(s.Over, s.By)
-		namedAxis(&p.X, overs)
-		namedAxis(&p.Y, bys)
+		namedAxis(&p.X, overs, slot(overs))
+		namedAxis(&p.Y, bys, 110)
 		p.X.Padding, p.Y.Padding = 0, 0
 		p.Add(drawFunc(func(c draw.Canvas, p *plot.Plot) {
 			x, y := p.Transforms(&c)
@@ -108,15 +110,32 @@ func (s Spec) span(all []line, m results.Metric) (lo, hi float64, unit scale) {
 	return lo, hi, scaleFor(m.Unit, top([]float64{lo, hi, limit}))
 }
 
-// namedAxis lays levels side by side, one apart.
-func namedAxis(a *plot.Axis, levels []string) {
+// namedAxis lays levels side by side, one apart, each in a slot so wide.
+func namedAxis(a *plot.Axis, levels []string, slot vg.Length) {
 	var ticks plot.ConstantTicks
 	for i, l := range levels {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: l})
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: fold(a.Tick.Label, l, slot)})
 	}
 	a.Tick.Marker, a.Tick.Length = ticks, 0
 	a.LineStyle.Width = 0
 	a.Min, a.Max = -0.5, float64(len(levels))-0.5
+}
+
+// slot is about how wide a level's place is along X.
+func slot(levels []string) vg.Length { return (width - 75) / vg.Length(max(len(levels), 1)) }
+
+// fold breaks a level such as a workload into lines that are no wider than w, if that can be.
+func fold(st text.Style, level string, w vg.Length) string {
+	var lines []string
+	line := ""
+	for _, part := range strings.SplitAfter(strings.NewReplacer(":", ":\x00", ",", ",\x00", "+", "+\x00").Replace(level), "\x00") {
+		part = strings.TrimSuffix(part, "\x00")
+		if line != "" && st.Width(line+part) > w {
+			lines, line = append(lines, line), ""
+		}
+		line += part
+	}
+	return strings.Join(append(lines, line), "\n")
 }
 
 func index(levels []string, level string) int {

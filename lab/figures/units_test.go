@@ -142,3 +142,19 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("two trials a cell are not said to be few:\n%s", all)
 	}
 }
+
+func TestFold(t *testing.T) {
+	st := style(8.5, false)
+	for level, want := range map[string]string{
+		"pre-copy":                       "pre-copy",
+		"cyclic:wset=60%,rate=0+idle":    "cyclic:\nwset=60%,\nrate=0+\nidle",
+		"a-very-long-word-without-break": "a-very-long-word-without-break",
+	} {
+		if got := fold(st, level, 40); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := fold(st, "cyclic:wset=60%,rate=0", 400); strings.Contains(got, "\n") {
+		t.Errorf("%q is broken without need", got)
+	}
+}

@@ -89,7 +89,7 @@ func (s Spec) caption(set results.Set, all []line) string {
 		add("%s had not ended at the limit.", trials(censored))
 	}
 	if missing > 0 {
-		add("Not of %s, which have no such number.", trials(missing))
+		add("%s without such a number.", trials(missing))
 	}
 	if held := s.held(); held != "" && s.Title != "" {
 		add("At %s.", held)
