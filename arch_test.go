@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"lab/guest/...": {"vm", "lab/guest", "lab/guest/..."},
 	"cmd/walm":      {"..."},
 	"cmd/walm/...":  {"vm", "predict", "migrate", "report"},
+	"studies":       {"..."},
 	"studies/...":   {"..."},
 }
 
