@@ -41,6 +41,7 @@ type core struct {
 	stop      bool // an interrupt is waiting for the end of a switch
 	willed    bool // it was given up because someone wanted it, not because it failed
 	looking   bool // a Look is unanswered
+	again     bool // something happened meanwhile that its answer may not show
 	doubted   bool // the last look contradicts what is known: it is made again before it is believed
 	postAgain bool // ActPostcopy was refused
 	boundary  int  // pass that has begun, its reading still to come
@@ -107,7 +108,11 @@ func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 		return m.seen(now, ev.Event)
 	case Looked:
 		m.looking = false
-		return m.looked(now, ev.Ends)
+		acts := m.looked(now, ev.Ends)
+		if m.again && !m.ended {
+			acts = append(acts, m.look(now)...)
+		}
+		return acts
 	case Refused:
 		return m.wasRefused(now, ev)
 	case Interrupt:
@@ -221,9 +226,10 @@ func (m *Machine) unsettled(now time.Time) []vm.Act {
 
 func (m *Machine) look(now time.Time) []vm.Act {
 	if m.looking {
+		m.again = true
 		return nil
 	}
-	m.looking, m.asked = true, now
+	m.looking, m.again, m.asked = true, false, now
 	return []vm.Act{m.act(Look)}
 }
 
