@@ -58,9 +58,9 @@ func problems() []string {
 		"Figure 17 is described as TMT and DT falling as RAM grows. Nothing that pre-copy does becomes shorter " +
 			"with more RAM: pages of zeros still have to be looked at. See claim D-Fig17.",
 		"Hybrid first sends the writable working set in section 1.2, and the whole memory in section 3.3.3. In " +
-			"QEMU it is the second: see claim D-hybrid-first.",
+			"QEMU it is the second: see claim D-1.2-hybrid-first.",
 		"Post-copy is said to be missing from QEMU and was patched in. migrate-start-postcopy may be given at " +
-			"once after migrate, in every version since 2.5: see claim D-post-copy.",
+			"once after migrate, in every version since 2.5: see claim D-3.3-post-copy.",
 		"Figure 10's total of 273,502 pages leaves out the 3,202 of the last pass, and its second pass is faster " +
 			"than the gigabit link it went over, unless some of its pages were zeros: see claims D-Fig10-sums and " +
 			"D-Fig10-link.",

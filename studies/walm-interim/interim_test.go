@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -240,6 +242,18 @@ func TestTables(t *testing.T) {
 		}
 		if len(rows) == 0 {
 			t.Errorf("%q is empty", table.Caption)
+		}
+	}
+}
+
+// TestProblems: the claims that problems point to are there.
+func TestProblems(t *testing.T) {
+	claim := regexp.MustCompile(`\bD-[\w.-]*\w`)
+	for _, problem := range Study().Problems {
+		for _, id := range claim.FindAllString(problem, -1) {
+			if !slices.ContainsFunc(Study().Claims, func(c study.Claim) bool { return c.ID == id }) {
+				t.Errorf("there is no claim %s: %s", id, problem)
+			}
 		}
 	}
 }
