@@ -28,6 +28,7 @@ type Spec struct {
 	VCPUs       int                // default 1
 	Accelerator string             // default "tcg"
 	Link        vm.Rate            // of each host's uplink, default 1 Gbit/s
+	Unshaped    bool               // uplinks are as fast as the machine is
 	Separate    bool               // migrations have a network of their own
 	Storage     experiment.Storage // where the guest's disk is; default none
 	QEMU        debian.Suite       // of host a, default debian.Backports
@@ -76,7 +77,7 @@ func (s *Spec) fill() error {
 	if s.Accelerator == "" {
 		s.Accelerator = "tcg"
 	}
-	if s.Link == 0 {
+	if s.Link == 0 && !s.Unshaped {
 		s.Link = vm.Gbit
 	}
 	need := guest.Needs(s.Workload)

@@ -12,7 +12,7 @@ import (
 
 // spec is the lab that a setup needs.
 func spec(s experiment.Setup) lab.Spec {
-	return lab.Spec{Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link,
+	return lab.Spec{Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link, Unshaped: s.Link == 0,
 		Separate: s.Separate, Storage: s.Storage, QEMU: s.QEMU, Destination: s.Destination}
 }
 
