@@ -67,7 +67,7 @@ func problems() []string {
 		"The dirty bitmap mode of calc-dirty-rate, with which section 3.2 watches, needs KVM: without it QEMU 7.2 " +
 			"crashes and QEMU 10.0 answers 0. walm looks at memory from the host instead.",
 		"Minimal TMT is the stated aim, and with that there is nothing to choose: at one bandwidth post-copy " +
-			"sends each page once and is never slower. A choice needs a second cost; walm's is service loss. See the " +
-			"claims D-4.2.",
+			"sends each page once and is never slower. A choice needs a second cost; walm's is service loss. See " +
+			"claims D-4.2-TMT and D-4.2-cost.",
 	}
 }
