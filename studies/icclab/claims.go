@@ -13,9 +13,9 @@ func claims() []study.Claim {
 			Published: "7.5 Gb/s, 990 Mb/s", Check: study.CannotTest("one machine stands for both hosts, and its emulated " +
 				"guests cannot fill 10 Gbit/s: the links here are 200 and 2000 Mbit/s; full/ has the published speeds")},
 		{ID: "E-Fig1-1G", Text: "At 1 Gb/s pre-copy ends only below 32 MB of stressed memory", Published: "< 32 MB",
-			Check: study.Needs(limit(slow), "convergence")},
+			Check: study.Needs(limit(false), "convergence")},
 		{ID: "E-Fig1-10G", Text: "Ten times the link raises that limit about tenfold", Published: "≲ 400 MB",
-			Check: study.Needs(limit(fast), "convergence")},
+			Check: study.Needs(limit(true), "convergence")},
 		{ID: "E-rule", Text: "Pre-copy ends where the stressed memory fits bandwidth × downtime limit (found in its numbers)",
 			Published: "37 MB, 375 MB by that rule", Check: study.Needs(rule, "convergence")},
 		{ID: "E-Fig1-DT", Text: "Where pre-copy ends, downtime is 300 to 400 ms", Published: "0.3 – 0.4 s",
@@ -54,7 +54,11 @@ func claims() []study.Claim {
 	}
 }
 
-func on(d study.Data, link string) study.Trials { return d.Trials("hybrid").Pick("link", link) }
+// hybrid are the migrations of tables 1 and 2 with their scale.
+func hybrid(d study.Data) (study.Trials, scaled) {
+	t := d.Trials("hybrid")
+	return t, scaleOf(t)
+}
 
 func alwaysEnds(d study.Data) study.Finding {
 	t := d.Trials("hybrid")
@@ -68,11 +72,12 @@ func alwaysEnds(d study.Data) study.Finding {
 func linear(d study.Data) study.Finding {
 	f := study.Finding{}
 	var held []bool
-	for _, link := range []string{slow, fast} {
-		x, y := on(d, link).Over("stressed", study.TMT)
+	t, scale := hybrid(d)
+	for _, link := range []string{scale.slow, scale.fast} {
+		x, y := t.Pick("link", link).Over("stressed", study.TMT)
 		line := study.FitLine(x, y, 1)
-		// time × link ÷ memory is invariant, so a slope is that of the published links once it is divided by smallerLinks.
-		f.Ours += fmt.Sprintf("%s: %s at the published speed. ", link, line.Say((1<<30)/smallerLinks, "s/GiB"))
+		// time × link ÷ memory is invariant, so a slope is that of the published links once it is divided by scale.links.
+		f.Ours += fmt.Sprintf("%s: %s at the published speed. ", link, line.Say((1<<30)/scale.links, "s/GiB"))
 		held = append(held, line.R2 > 0.99)
 	}
 	f.Verdict = study.Judge(held...)
@@ -81,19 +86,19 @@ func linear(d study.Data) study.Finding {
 }
 
 func fasterAlways(d study.Data) study.Finding {
-	t := d.Trials("hybrid")
+	t, scale := hybrid(d)
 	var ratios stats.Sample
 	var x []float64
 	faster := true
 	for _, level := range t.Levels("stressed") {
-		c := t.Pick("stressed", level).Versus("link", fast, slow, study.TMT, stats.Ratio)
+		c := t.Pick("stressed", level).Versus("link", scale.fast, scale.slow, study.TMT, stats.Ratio)
 		if c.N > 0 {
 			x, ratios = append(x, study.Number(level)), append(ratios, c.Mid)
 			faster = faster && c.Lo > 1
 		}
 	}
 	trend := study.TrendOf(x, ratios)
-	all := t.Versus("link", fast, slow, study.TMT, stats.Ratio)
+	all := t.Versus("link", scale.fast, scale.slow, study.TMT, stats.Ratio)
 	return study.Finding{
 		Ours: fmt.Sprintf("TMT of the slow link ÷ the fast: %s; medians by stressed memory %s to %s, %v",
 			study.SayComparison(all, ""), study.Quantity(ratios.Quantile(0), ""), study.Quantity(ratios.Quantile(1), ""), trend),
@@ -103,10 +108,10 @@ func fasterAlways(d study.Data) study.Finding {
 }
 
 func upTo(d study.Data) study.Finding {
-	t := d.Trials("hybrid")
+	t, scale := hybrid(d)
 	best, at := stats.Comparison{}, ""
 	for _, level := range t.Levels("stressed") {
-		if c := t.Pick("stressed", level).Versus("link", fast, slow, study.TMT, stats.Ratio); c.Mid > best.Mid {
+		if c := t.Pick("stressed", level).Versus("link", scale.fast, scale.slow, study.TMT, stats.Ratio); c.Mid > best.Mid {
 			best, at = c, level
 		}
 	}
@@ -137,12 +142,13 @@ func scatter(d study.Data) study.Finding {
 }
 
 func minutes(d study.Data) study.Finding {
-	c := d.Trials("hybrid").Pick("stressed", "128MiB").Versus("link", fast, slow, study.TMT, stats.Ratio)
-	asPublished := smallerMemory / smallerLinks
+	t, scale := hybrid(d)
+	t = t.Pick("stressed", scale.all)
+	c := t.Versus("link", scale.fast, scale.slow, study.TMT, stats.Ratio)
 	return study.Finding{
-		Ours: fmt.Sprintf("at 8192 MB as published, times × %.3g: %s and %s", asPublished,
-			study.Quantity(asPublished*on(d, slow).Pick("stressed", "128MiB").Middle(study.TMT).Mid, "s"),
-			study.Quantity(asPublished*on(d, fast).Pick("stressed", "128MiB").Middle(study.TMT).Mid, "s")),
+		Ours: fmt.Sprintf("at 8192 MB as published, times × %s: %s and %s", study.Quantity(scale.seconds(1), ""),
+			study.Quantity(scale.seconds(t.Pick("link", scale.slow).Middle(study.TMT).Mid), "s"),
+			study.Quantity(scale.seconds(t.Pick("link", scale.fast).Middle(study.TMT).Mid), "s")),
 		Verdict:  study.Judge(c.N > 0 && c.Lo > 2),
 		Evidence: "scaled times, from links and memory; it holds where the fast link is at least twice as fast",
 	}

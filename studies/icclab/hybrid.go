@@ -10,9 +10,9 @@ import (
 )
 
 func stableDowntime(d study.Data) study.Finding {
-	t := d.Trials("hybrid")
-	s, trend := on(d, slow).Course("stressed", study.DT)
-	f, trendFast := on(d, fast).Course("stressed", study.DT)
+	t, scale := hybrid(d)
+	s, trend := t.Pick("link", scale.slow).Course("stressed", study.DT)
+	f, trendFast := t.Pick("link", scale.fast).Course("stressed", study.DT)
 	all := study.Finite(t.Sample(study.DT))
 	return study.Finding{
 		Ours:    fmt.Sprintf("slow link %s; fast link %s; ping gap %s", s, f, study.Say(t.Middle(study.Service), "s")),
@@ -23,7 +23,8 @@ func stableDowntime(d study.Data) study.Finding {
 }
 
 func sameDowntime(d study.Data) study.Finding {
-	c := d.Trials("hybrid").Versus("link", slow, fast, study.DT, stats.Difference)
+	t, scale := hybrid(d)
+	c := t.Versus("link", scale.slow, scale.fast, study.DT, stats.Difference)
 	return study.Finding{Ours: "DT fast − slow link " + study.SayComparison(c, "s"), Verdict: study.Judge(study.Within(c, 0.1)),
 		Evidence: "held to 0.1 s, which is one ping of the publication. The VM's state waits behind the pages that are queued on " +
 			"the link when it stops, and a slower link takes longer for those"}
@@ -44,8 +45,9 @@ func belowHalf(d study.Data) study.Finding {
 func twice(d study.Data) study.Finding {
 	var said string
 	var held []bool
-	for _, link := range []string{slow, fast} {
-		x, y := on(d, link).Over("stressed", study.Bytes)
+	t, scale := hybrid(d)
+	for _, link := range []string{scale.slow, scale.fast} {
+		x, y := t.Pick("link", link).Over("stressed", study.Bytes)
 		line := study.FitLine(x, y, 1)
 		said += fmt.Sprintf("%s: %s, and %s without stress. ", link, line.Say(1, "bytes per stressed byte"), mebibytes(line.Intercept))
 		held = append(held, line.Lo > 1.9 && line.Hi < 2.1)
@@ -56,10 +58,11 @@ func twice(d study.Data) study.Finding {
 
 func twoGigabytes(d study.Data) study.Finding {
 	var extra stats.Sample
-	for _, link := range []string{slow, fast} {
-		idle := on(d, link).Pick("stressed", "0MiB").Middle(study.Bytes)
-		for _, v := range on(d, link).Pick("stressed", "32MiB").Sample(study.Bytes) {
-			extra = append(extra, (v-idle.Mid)/study.Number("32MiB"))
+	t, scale := hybrid(d)
+	for _, link := range []string{scale.slow, scale.fast} {
+		idle := t.Pick("link", link, "stressed", scale.idle).Middle(study.Bytes)
+		for _, v := range t.Pick("link", link, "stressed", scale.quarter).Sample(study.Bytes) {
+			extra = append(extra, (v-idle.Mid)/study.Number(scale.quarter))
 		}
 	}
 	e := extra.MedianInterval(0.95, 1)
@@ -94,14 +97,16 @@ func busyness(t study.Trials) (mean, peak stats.Sample) {
 }
 
 func saturated(d study.Data) study.Finding {
-	mean, _ := busyness(on(d, slow).Pick("stressed", "32MiB"))
+	t, scale := hybrid(d)
+	mean, _ := busyness(t.Pick("link", scale.slow, "stressed", scale.quarter))
 	e := mean.MedianInterval(0.95, 1)
 	return study.Finding{Ours: "mean use " + study.Say(e, "of the link"), Verdict: study.Judge(e.N > 0 && e.Lo > 0.85),
 		Evidence: "saturated: above 85 % of the link in the mean, start and switch included"}
 }
 
 func onlyPeaks(d study.Data) study.Finding {
-	mean, peak := busyness(on(d, fast).Pick("stressed", "32MiB"))
+	t, scale := hybrid(d)
+	mean, peak := busyness(t.Pick("link", scale.fast, "stressed", scale.quarter))
 	m, p := mean.MedianInterval(0.95, 1), peak.MedianInterval(0.95, 1)
 	return study.Finding{
 		Ours:    fmt.Sprintf("mean use %s, peaks %s", study.Say(m, "of the link"), study.Say(p, "of the link")),
@@ -113,7 +118,8 @@ func onlyPeaks(d study.Data) study.Finding {
 
 func fillsWithSize(d study.Data) study.Finding {
 	var x, y []float64
-	t := on(d, fast)
+	t, scale := hybrid(d)
+	t = t.Pick("link", scale.fast)
 	for _, level := range t.Levels("stressed") {
 		mean, _ := busyness(t.Pick("stressed", level))
 		for _, v := range mean {

@@ -20,35 +20,35 @@ func published() []struct{ stressed, tmtSlow, tmtFast, dtSlow, dtFast string } {
 }
 
 func tables() []study.Table {
-	beside := func(caption string, m study.Metric, by float64, of func(i int) (slow, fast string)) study.Table {
+	beside := func(caption string, m study.Metric, by func(scaled) float64, of func(i int) (slow, fast string)) study.Table {
 		return study.Table{
 			Caption: caption,
 			Head:    []string{"stressed, as published", "here", "published, 1 Gb/s", "ours", "published, 10 Gb/s", "ours"},
 			Rows: func(d study.Data) [][]string {
-				t := d.Trials("hybrid")
+				t, scale := hybrid(d)
 				if len(t) == 0 {
 					return nil
 				}
 				var rows [][]string
 				for i, p := range published() {
-					level := study.Quantity(study.Number(p.stressed)/smallerMemory, "")
+					level := study.Quantity(study.Number(p.stressed)/scale.memory, "")
 					ours := func(link string) string {
 						e := t.Pick("stressed", level+"MiB", "link", link).Middle(m)
-						e.Mid, e.Lo, e.Hi = e.Mid*by, e.Lo*by, e.Hi*by
+						e.Mid, e.Lo, e.Hi = e.Mid*by(scale), e.Lo*by(scale), e.Hi*by(scale)
 						return study.Say(e, "s")
 					}
 					s, f := of(i)
-					rows = append(rows, []string{p.stressed + " MB", level + " MiB", s + " s", ours(slow), f + " s", ours(fast)})
+					rows = append(rows, []string{p.stressed + " MB", level + " MiB", s + " s", ours(scale.slow), f + " s", ours(scale.fast)})
 				}
 				return rows
 			},
 		}
 	}
 	return []study.Table{
-		beside("Table 1, total time of hybrid. Ours is times "+study.Quantity(smallerMemory/smallerLinks, "")+
-			", which undoes the scale; an idle VM holds less here, so the first row is lower and the steps are what to compare",
-			study.TMT, smallerMemory/smallerLinks, func(i int) (string, string) { return published()[i].tmtSlow, published()[i].tmtFast }),
-		beside("Table 2, downtime of hybrid. Not scaled: the switch does not scale", study.DT, 1,
+		beside("Table 1, total time of hybrid. In ours the scale is undone, of the memory of the guest's own system too, which "+
+			"did not scale: the steps from row to row are what to compare",
+			study.TMT, func(s scaled) float64 { return s.seconds(1) }, func(i int) (string, string) { return published()[i].tmtSlow, published()[i].tmtFast }),
+		beside("Table 2, downtime of hybrid. Not scaled: the switch does not scale", study.DT, func(scaled) float64 { return 1 },
 			func(i int) (string, string) { return published()[i].dtSlow, published()[i].dtFast }),
 	}
 }

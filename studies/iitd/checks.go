@@ -76,10 +76,11 @@ func dirtyMemoryLeft(d study.Data) study.Finding {
 func stateAlone(d study.Data) study.Finding {
 	t := d.Trials("crossed").Pick("method", "post-copy")
 	load := t.Versus("workload", light, heavy, study.DT, stats.Difference)
-	size := t.Versus("memory", "64MiB", "256MiB", study.DT, stats.Difference)
+	small, large := t.Extremes("memory")
+	size := t.Versus("memory", small, large, study.DT, stats.Difference)
 	return study.Finding{
-		Ours: fmt.Sprintf("DT %s; heavy − light load %s; 256 MiB − 64 MiB %s", study.Say(t.Middle(study.DT), "s"),
-			study.SayComparison(load, "s"), study.SayComparison(size, "s")),
+		Ours: fmt.Sprintf("DT %s; heavy − light load %s; %s − %s %s", study.Say(t.Middle(study.DT), "s"),
+			study.SayComparison(load, "s"), large, small, study.SayComparison(size, "s")),
 		Verdict:  study.Judge(study.Within(load, 0.05), study.Within(size, 0.05)),
 		Evidence: "held to 50 ms: the state of the VM is the same whatever it does and however large it is",
 	}
@@ -136,7 +137,7 @@ func followsRate(d study.Data) study.Finding {
 	f := study.Finding{
 		Ours:     fmt.Sprintf("DT heavy ÷ light load %s; over the size: %s", study.SayComparison(rate, ""), said),
 		Verdict:  study.Judge(study.Above(rate), !size.Rises()),
-		Evidence: "30 times the dirty rate, and 4 times the size",
+		Evidence: "30 times the dirty rate, and several times the size",
 	}
 	if !study.Above(rate) {
 		f.Evidence += "; QEMU aims at its downtime limit as long as pre-copy converges at all"

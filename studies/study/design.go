@@ -2,7 +2,9 @@ package study
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -19,16 +21,12 @@ func (s Study) writeDesign(b *bytes.Buffer, d Data) error {
 	var took time.Duration
 	var machines, doubts []string
 	for _, run := range s.Runs {
-		x, err := s.Experiment(run)
-		if err != nil {
-			return err
-		}
-		plan, err := x.Plan()
-		if err != nil {
-			return err
-		}
 		name := strings.TrimSuffix(run, path.Ext(run))
 		set, ran := d[name]
+		x, plan, of, err := s.designOf(run, set)
+		if err != nil {
+			return err
+		}
 		row := []string{fmt.Sprintf("[%s](%s)", name, run), x.Question, factors(x), fmt.Sprint(x.Repetitions)}
 		if !ran {
 			rows = append(rows, append(row, fmt.Sprintf("not run (%d planned)", len(plan)), "–"))
@@ -49,9 +47,7 @@ func (s Study) writeDesign(b *bytes.Buffer, d Data) error {
 		for _, text := range set.Damaged {
 			doubts = append(doubts, name+": "+text)
 		}
-		if fingerprint, err := experiment.Fingerprint(plan); err != nil {
-			return err
-		} else if set.Header.Plan != fingerprint {
+		if !of {
 			doubts = append(doubts, name+": the results are of another version of "+run+": run it again")
 		}
 	}
@@ -67,6 +63,27 @@ func (s Study) writeDesign(b *bytes.Buffer, d Data) error {
 	}
 	fmt.Fprintln(b)
 	return s.writeFull(b)
+}
+
+// designOf is the experiment that results are of: a run of the study, or the same as published. It says whether they are
+// of one of the two.
+func (s Study) designOf(run string, set results.Set) (x *experiment.Experiment, plan []experiment.Trial, of bool, err error) {
+	for _, file := range []string{"full/" + run, run} {
+		if x, err = s.Experiment(file); errors.Is(err, fs.ErrNotExist) && file != run {
+			continue
+		}
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if plan, err = x.Plan(); err != nil {
+			return nil, nil, false, err
+		}
+		fingerprint, err := experiment.Fingerprint(plan)
+		if err != nil || fingerprint == set.Header.Plan {
+			return x, plan, true, err
+		}
+	}
+	return x, plan, false, nil
 }
 
 // factors shows a design: "link (4) × method (2)".

@@ -50,18 +50,9 @@ func Needs(check func(Data) Finding, names ...string) func(Data) Finding {
 func (t Trials) Course(factor string, m Metric) (string, Trend) {
 	x, y := t.Over(factor, m)
 	trend := TrendOf(x, y)
-	levels := t.Levels(factor)
-	if len(levels) == 0 {
+	low, high := t.Extremes(factor)
+	if low == "" {
 		return "nothing measured", trend
-	}
-	low, high := levels[0], levels[0]
-	for _, l := range levels[1:] {
-		if Number(l) < Number(low) {
-			low = l
-		}
-		if Number(l) > Number(high) {
-			high = l
-		}
 	}
 	at := func(level string) string {
 		mid := t.Pick(factor, level).Middle(m)

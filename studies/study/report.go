@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"walm/lab/figures"
+	"walm/lab/results"
 )
 
 // Page is a study's report. The same study and data give the same bytes.
@@ -124,8 +126,8 @@ func (s Study) writeNumbers(b *bytes.Buffer, d Data) error {
 func (s Study) draw(b *bytes.Buffer, d Data, files map[string][]byte) error {
 	headed := false
 	for _, f := range s.Figures {
-		set, ok := d[f.Run]
-		if !ok || len(set.Trials) == 0 {
+		set := d[f.Run]
+		if !slices.ContainsFunc(set.Trials, f.shows) {
 			continue
 		}
 		svg, _, err := figures.Plot(set, figures.Spec{Title: f.Caption, Metric: f.Metric, Over: f.Over, By: f.By, Where: f.Where,
@@ -142,6 +144,16 @@ func (s Study) draw(b *bytes.Buffer, d Data, files map[string][]byte) error {
 		fmt.Fprintf(b, "![%s](%s)\n\n", f.Caption, name)
 	}
 	return nil
+}
+
+// shows says whether a trial is at every level at which f holds a factor.
+func (f Figure) shows(t results.Trial) bool {
+	for factor, level := range f.Where {
+		if l, _ := t.Cell.Level(factor); l != level {
+			return false
+		}
+	}
+	return true
 }
 
 func (s Study) again() string {

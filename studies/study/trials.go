@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -51,6 +52,16 @@ func (t Trials) Levels(factor string) []string {
 		}
 	}
 	return found
+}
+
+// Extremes are the levels of a factor with the least and the greatest number.
+func (t Trials) Extremes(factor string) (least, greatest string) {
+	levels := t.Levels(factor)
+	slices.SortFunc(levels, func(a, b string) int { return cmp.Compare(Number(a), Number(b)) })
+	if len(levels) == 0 {
+		return "", ""
+	}
+	return levels[0], levels[len(levels)-1]
 }
 
 // Cells are t by cell, in order of appearance.

@@ -29,7 +29,7 @@ func Data(t *testing.T, s study.Study, w World) study.Data {
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimSuffix(file, path.Ext(file))
+		name := strings.TrimSuffix(path.Base(file), ".yaml")
 		var set results.Set
 		for _, p := range plan {
 			trial := results.Trial{N: p.N, Block: p.Block, Cell: p.Cell, Setup: p.Setup, Status: results.Done, Took: time.Second,
