@@ -32,7 +32,10 @@ type App struct {
 const (
 	// appWindow is over which throughput is counted, and appStep how far the next window begins.
 	appWindow, appStep = 500 * time.Millisecond, 20 * time.Millisecond
-	appFewest          = 50 // answers before the start that p99 wants at least
+	// inTime is how soon a request is answered that counts for the throughput of when it was due. A backlog that is answered
+	// in one burst would otherwise pass for throughput.
+	inTime    = 100 * time.Millisecond
+	appFewest = 50 // answers before the start that p99 wants at least
 )
 
 // AssessApp makes of a client's samples what it saw of a migration that was under way from started to ended.
@@ -42,38 +45,37 @@ func AssessApp(program string, samples []Sample, started, ended time.Time) App {
 	var before, answers []Sample // good ones
 	wrong := 0
 	for _, s := range samples {
-		switch {
-		case s.Failed:
-			a.Failed++
-		default:
-			answers = append(answers, s)
-			if s.answered().Before(started) {
-				before = append(before, s)
-			}
-		}
 		if s.Wrong {
 			wrong++
+		}
+		if s.Failed {
+			a.Failed++
+			continue
+		}
+		answers = append(answers, s)
+		if s.answered().Before(started) {
+			before = append(before, s)
 		}
 	}
 	if wrong > 0 {
 		n.warn("%d answers were not what had been written", wrong)
 	}
-	a.P50, a.P99 = quantile(before, 0.5), quantile(before, 0.99)
 	if len(before) < appFewest {
 		n.warn("%s answered %d requests before the start: latency and throughput want %d", program, len(before), appFewest)
 	}
-	slices.SortFunc(answers, func(x, y Sample) int { return x.answered().Compare(y.answered()) })
+	a.P50, a.P99 = quantile(before, 0.5), quantile(before, 0.99)
+	seen := last(samples)
 	if len(before) > 1 {
-		slices.SortFunc(before, func(x, y Sample) int { return x.Due.Compare(y.Due) })
-		a.Rate = float64(len(before)) / started.Sub(before[0].Due).Seconds()
-		a.back(answers, last(samples), started, ended, &n)
+		byDue(answers)
+		a.Rate = float64(len(before)) / started.Sub(answers[0].Due).Seconds()
+		a.back(answers, seen, started, ended, &n)
 		until := started.Add(a.Back)
 		if a.Back == 0 {
 			until = ended
 		}
 		a.During = quantile(within(samples, started, until), 0.99)
 	}
-	a.gap(answers, last(samples), started, &n)
+	a.gap(answers, seen, started, &n)
 	a.Warnings = n.warnings
 	return a
 }
@@ -81,8 +83,10 @@ func AssessApp(program string, samples []Sample, started, ended time.Time) App {
 // back finds when throughput was back for good: the first window after the migration that is as full as before, and from
 // there on backwards while windows are, because it may have been back in the middle of it.
 func (a *App) back(answers []Sample, seen, started, ended time.Time, n *notes) {
+	bound := max(inTime, a.P99)
+	soon := slices.DeleteFunc(slices.Clone(answers), func(s Sample) bool { return s.Took > bound })
 	good := func(from time.Time) bool {
-		return float64(len(answeredWithin(answers, from, from.Add(appWindow)))) >= back*a.Rate*appWindow.Seconds()
+		return float64(dueWithin(soon, from, from.Add(appWindow))) >= back*a.Rate*appWindow.Seconds()
 	}
 	at := ended
 	for ; !at.Add(appWindow).After(seen); at = at.Add(appStep) {
@@ -99,11 +103,20 @@ func (a *App) back(answers []Sample, seen, started, ended time.Time, n *notes) {
 	for at.After(started) && good(at.Add(-appStep)) {
 		at = at.Add(-appStep)
 	}
-	a.Back = max(0, at.Sub(started))
+	if !at.After(started) {
+		return
+	}
+	for _, s := range answers { // what was due before is answered by then
+		if s.Took > bound && !s.Due.Before(started) && s.Due.Before(at) {
+			at = later(at, s.answered())
+		}
+	}
+	a.Back = at.Sub(started)
 }
 
 // gap finds the longest time without an answer. Where the client itself was late for most of it, it says so.
 func (a *App) gap(answers []Sample, seen, started time.Time, n *notes) {
+	slices.SortFunc(answers, func(x, y Sample) int { return x.answered().Compare(y.answered()) })
 	from := started
 	for i, s := range answers {
 		if s.answered().Before(started) {
@@ -144,11 +157,15 @@ func within(samples []Sample, from, to time.Time) (in []Sample) {
 	return in
 }
 
-// answeredWithin are those of samples, which are sorted by their answers, that were answered in a stretch of time.
-func answeredWithin(answers []Sample, from, to time.Time) []Sample {
-	i, _ := slices.BinarySearchFunc(answers, from, func(s Sample, t time.Time) int { return s.answered().Compare(t) })
-	j, _ := slices.BinarySearchFunc(answers, to, func(s Sample, t time.Time) int { return s.answered().Compare(t) })
-	return answers[i:j]
+func byDue(samples []Sample) {
+	slices.SortFunc(samples, func(x, y Sample) int { return x.Due.Compare(y.Due) })
+}
+
+// dueWithin counts those of samples, which are sorted, that were due in a stretch of time.
+func dueWithin(samples []Sample, from, to time.Time) int {
+	i, _ := slices.BinarySearchFunc(samples, from, func(s Sample, t time.Time) int { return s.Due.Compare(t) })
+	j, _ := slices.BinarySearchFunc(samples, to, func(s Sample, t time.Time) int { return s.Due.Compare(t) })
+	return j - i
 }
 
 // quantile is the latency that a share of samples does not exceed, by the nearest rank; what failed took as long as it

@@ -78,7 +78,7 @@ func TestParseRefuses(t *testing.T) {
 		"net-in:rate=10MiB":                     "bytes per second",
 		"disk":                                  "needs its rate",
 		"program":                               "needs a name",
-		"program:name=../sh":                    "small letters",
+		"program:name=../sh":                    "unknown program",
 	} {
 		if w, err := Parse(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%q) = %v, %v; want an error with %q", in, w, err, want)
