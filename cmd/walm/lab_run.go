@@ -38,9 +38,9 @@ func newLabRun() *cobra.Command {
 		Use:   "run EXPERIMENT.yaml",
 		Short: "Run an experiment in the lab, or go on with it",
 		Long: `run makes every trial that an experiment's file asks for, in randomised blocks, and adds each to a results file as it
-ends. Whatever ends it, Ctrl-C or a power loss, the same command goes on where it stopped. A trial that fails or does not
-end within its limit is a result too. Trials that could not begin three times in a row end the run, and are tried again
-by the next. docs/experiments.md describes the file.`,
+ends. Whatever ends it, Ctrl-C or a power loss, the same command goes on where it stopped. A trial that fails or does
+not end within its limit is a result too. Three trials in a row that could not begin end the run, and are tried again by
+the next. docs/experiments.md describes the file.`,
 		Example: `  walm lab run experiment.yaml
   walm lab run experiment.yaml --blocks 1 --results first.jsonl
   walm lab run experiment.yaml --only 7 --record records`,

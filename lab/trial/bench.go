@@ -46,7 +46,7 @@ func (b *Bench) step(what string) {
 
 // Try carries one trial out. An error means that there is no outcome: ctx has ended, or the lab cannot be taken down.
 func (b *Bench) Try(ctx context.Context, t experiment.Trial) (results.Trial, move.Record, error) {
-	out := results.Trial{N: t.N, Block: t.Block, Cell: t.Cell, Setup: t.Setup, Started: time.Now(), Load: load(),
+	out := results.Trial{N: t.N, Block: t.Block, Cell: t.Cell, Setup: t.Setup, Started: time.Now(), Load: loadAverage(),
 		Asked: t.Setup.Workload.Asked()}
 	rec, err := b.try(ctx, t, &out)
 	out.Took = time.Since(out.Started)
@@ -107,7 +107,7 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 
 // ready has the guest do what the trial asks for, behind the link that it asks for, and boots it where it must.
 func (b *Bench) ready(ctx context.Context, s experiment.Setup, out *results.Trial) (err error) {
-	if b.lab != nil && b.setup.Boot(s) {
+	if b.lab != nil && (b.setup.Boot(s) || image(b.setup) != image(s)) {
 		if err := b.Close(); err != nil {
 			return err
 		}

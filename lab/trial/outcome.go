@@ -14,8 +14,8 @@ import (
 	"walm/vm"
 )
 
-// load is the machine's load average over a minute.
-func load() float64 {
+// loadAverage is the machine's load average over a minute.
+func loadAverage() float64 {
 	var one float64
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		fmt.Sscan(string(text), &one)

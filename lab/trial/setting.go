@@ -7,6 +7,7 @@ import (
 	"walm/decide"
 	"walm/lab"
 	"walm/lab/experiment"
+	"walm/lab/guest/load"
 	"walm/vm"
 )
 
@@ -14,6 +15,12 @@ import (
 func spec(s experiment.Setup) lab.Spec {
 	return lab.Spec{Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link, Unshaped: s.Link == 0,
 		Separate: s.Separate, Storage: s.Storage, QEMU: s.QEMU, Destination: s.Destination}
+}
+
+// image says whether the guest's disk must be the one with programs on it.
+func image(s experiment.Setup) bool {
+	_, programs := s.Workload.Find(load.Program)
+	return programs
 }
 
 // underXen is the downtime limit with which QEMU's own stop rule never comes before one that is imposed: what it lets
