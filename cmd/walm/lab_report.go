@@ -30,9 +30,9 @@ func newLabReport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RESULTS",
 		Short: "Show what an experiment found: tables, comparisons, plots, one page",
-		Long: `report shows the results of walm lab run, also while they are still being made: a row for each cell with medians and 95 %
-bootstrap intervals, the doubts that they deserve, and where asked for, comparisons paired by block and corrected by Holm's
-method, plots as SVG and PNG, and one page that needs nothing else. The same results give the same bytes.
+		Long: `report shows the results of walm lab run, also while they are still being made: a row for each cell with medians and
+95 % bootstrap intervals, the doubts that they deserve, and where asked for, comparisons paired by block and corrected
+by Holm's method, plots as SVG and PNG, and one page that needs nothing else. The same results give the same bytes.
 
 Lines that are damaged are left out and named, and the exit code is 1 then; the report is made of what is whole.`,
 		Example: `  walm lab report salfner-rate.jsonl

@@ -24,8 +24,8 @@ func newLabTrial() *cobra.Command {
 		Use:   "trial EXPERIMENT.yaml",
 		Short: "Run one trial of an experiment with everything recorded, and show it on one page",
 		Long: `trial runs one cell of an experiment once, outside of its results, and writes a page on one axis of time: the passes and
-what each left to send, the link's use, the guest's throughput, what its clients missed, and the CPU that the guest and both
-QEMUs used. All methods are forecast as well, so that the choice can be judged. It needs root.`,
+what each left to send, the link's use, the guest's throughput, what its clients missed, and the CPU that the guest and
+both QEMUs used. All methods are forecast as well, so that the choice can be judged. It needs root.`,
 		Example: `  walm lab trial salfner-rate.yaml
   walm lab trial salfner-rate.yaml --cell wset=60%,rate=20000 --html trial.html`,
 		Args: one("an experiment's file"),
