@@ -155,7 +155,8 @@ func (w *witness) End(ctx context.Context, ends vm.Ends) (measure.Evidence, erro
 	}, errors.Join(err, lost)
 }
 
-// awaitRecovery returns once the guest has been back at its pace for a second, or is not going to be.
+// awaitRecovery returns once the guest has been back at its pace for three beats in a row, which is what measure takes for
+// back, and the watching went on for a second; or once it is not going to be.
 func (w *witness) awaitRecovery(ctx context.Context, ended time.Time) error {
 	before := pace(w.lab.guest.since(w.began, w.from.host), w.marked)
 	for time.Since(ended) < recovery {
@@ -163,14 +164,31 @@ func (w *witness) awaitRecovery(ctx context.Context, ended time.Time) error {
 			return err
 		}
 		now := time.Now()
-		beats := w.lab.guest.since(now.Add(-2*time.Second), w.from.host)
 		half := now.Add(-time.Second)
-		old, last := pace(beats, half), pace(w.lab.guest.since(half, w.from.host), now)
-		if now.Sub(ended) > time.Second && last >= 0.95*before || now.Sub(ended) > settled && math.Abs(last-old) <= 0.05*old {
+		old := pace(w.lab.guest.since(half.Add(-time.Second), w.from.host), half)
+		last := pace(w.lab.guest.since(half, w.from.host), now)
+		switch watched := now.Sub(ended); {
+		case watched > time.Second && back(w.lab.guest.since(ended, w.from.host), 0.95*before):
+			return nil
+		case watched > settled && math.Abs(last-old) <= 0.05*old:
 			return nil
 		}
 	}
 	return nil
+}
+
+// back says whether three intervals between beats in a row were at a rate.
+func back(beats []measure.Beat, rate float64) bool {
+	row := 0
+	for i := 1; i < len(beats) && row < 3; i++ {
+		a, b := beats[i-1], beats[i]
+		if d := b.At.Sub(a.At).Seconds(); d > 0 && b.Ops >= a.Ops && float64(b.Ops-a.Ops)/d >= rate {
+			row++
+		} else {
+			row = 0
+		}
+	}
+	return row == 3
 }
 
 // pace is the median throughput of beats up to a time, in operations per second.
