@@ -12,10 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"walm/lab/guest/load"
 	"walm/vm"
 )
 
-// Image is a disk for guests in the cache: an ext4 filesystem with real programs, without a partition table.
+// Image is a disk for guests in the cache: an ext4 filesystem with real programs, without a partition table, and behind
+// it the region of the disk workload.
 type Image struct {
 	Path     string // of the raw image; never to be written to
 	SHA256   string // of its bytes; the same packages give the same
@@ -24,7 +26,7 @@ type Image struct {
 
 const (
 	imageName = "programs.ext4"
-	imageSize = 1200 * vm.MiB // of the filesystem; the file is sparse, 450 MB of it are used
+	imageSize = 1200 * vm.MiB // of the filesystem; the file is sparse, 300 MB of it are used
 	imageRoom = 2 * vm.GiB    // while it is made
 	imageUUID = "77616c6d-6c61-622d-7072-6f6772616d73"
 )
@@ -88,7 +90,6 @@ func accounts() map[string]string {
 		"etc/nsswitch.conf":          "passwd: files\ngroup: files\nhosts: files\n",
 		"usr/share/walm/job.py":      pythonJob,
 		"usr/share/walm/unit.c":      compileUnit,
-		"etc/ld.so.conf.d/walm.conf": "/usr/lib/x86_64-linux-gnu\n",
 		"usr/share/walm/README.walm": "A disk for guests of walm's lab. Nothing was installed: packages were unpacked.\n",
 	}
 }
@@ -103,7 +104,7 @@ func makeImage(ctx context.Context, root string) (string, error) {
 	if err := mergeUsr(root); err != nil {
 		return "", err
 	}
-	for _, d := range []string{"proc", "sys", "dev", "tmp", "run", "root", "var/tmp", "var/lib/postgresql", "etc/ld.so.conf.d"} {
+	for _, d := range []string{"proc", "sys", "dev", "tmp", "run", "root", "var/tmp", "var/lib/postgresql"} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
 			return "", err
 		}
@@ -127,6 +128,9 @@ func makeImage(ctx context.Context, root string) (string, error) {
 		return "", fmt.Errorf("mke2fs: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	if err := settleInodes(ctx, image, files); err != nil {
+		return "", err
+	}
+	if err := os.Truncate(image, int64(imageSize+load.DiskRegion)); err != nil {
 		return "", err
 	}
 	sum, err := sha256Of(image)

@@ -41,7 +41,8 @@ func startProgram(p load.Part) (device, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	g := &program{recipe: r, stop: stop}
 	if r.fresh != "" {
-		if err := os.RemoveAll(disk + r.fresh); err != nil {
+		dir := disk + r.fresh
+		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.Chown(dir, int(r.user), int(r.user))); err != nil {
 			stop()
 			return nil, err
 		}
@@ -204,7 +205,8 @@ func mountDisk() error {
 		return err
 	}
 	for _, m := range []struct{ kind, from, at, options string }{
-		{"ext4", diskDevice, "", ""}, {"proc", "proc", "/proc", ""}, {"devtmpfs", "devtmpfs", "/dev", ""},
+		{"ext4", diskDevice, "", ""}, {"proc", "proc", "/proc", ""}, {"sysfs", "sysfs", "/sys", ""},
+		{"devtmpfs", "devtmpfs", "/dev", ""},
 		{"tmpfs", "tmpfs", "/tmp", "mode=1777"}, {"tmpfs", "tmpfs", "/run", "mode=1777"},
 	} {
 		if err := unix.Mount(m.from, disk+m.at, m.kind, unix.MS_NOATIME, m.options); err != nil {

@@ -22,7 +22,7 @@ type recipe struct {
 	ready   string                       // address that the server answers on
 	load    [][]string                   // run once the server answers
 	client  []string                     // does the work
-	fresh   string                       // removed before anything is run
+	fresh   string                       // a folder that is made empty first
 	again   bool                         // the client ends by itself, and is run again
 	parse   func(string) (float64, bool) // work in a line of the client's
 	poll    func() (float64, error)      // work since the server's start, where there is no client in the guest
@@ -47,7 +47,7 @@ func recipeOf(p load.Part) (recipe, error) {
 			"--report-interval=1", "--memory-total-size=1000000G", "--memory-block-size=" + inMiB + "M", "--memory-oper=write", "run"},
 			parse: number(`([0-9.]+) MiB/sec`)},
 		"stress-ng": {client: []string{"/usr/bin/stress-ng", "--quiet", "--vm", threads, "--vm-bytes", inMiB + "M", "--vm-keep",
-			"--vm-method", "write64", "--vm-ops", "4"}, again: true},
+			"--vm-method", "write64", "--vm-ops", "2000"}, again: true},
 		"python":  {client: []string{"/usr/bin/python3", "/usr/share/walm/job.py"}, parse: number(`^([0-9]+)$`)},
 		"compile": {client: []string{"/usr/bin/gcc", "-O2", "-c", "/usr/share/walm/unit.c", "-o", "/tmp/unit.o"}, again: true},
 		"iperf3": {server: []string{"/usr/bin/iperf3", "-s"}, ready: "127.0.0.1:5201",
