@@ -89,6 +89,7 @@ const (
 	EventDone     EventKind = "done"     // Act of the same name has ended; Err says how if badly
 	EventLost     EventKind = "lost"     // the side can no longer be asked
 	EventPanic    EventKind = "panic"    // the guest panicked
+	EventDisks    EventKind = "disks"    // the VM's disks are at the destination too; Progress.Total is their size
 )
 
 // Event is something that a driver saw. At is on one clock for both sides.

@@ -54,6 +54,10 @@ func (p *Pair) offlineAct(ctx context.Context, a vm.Act) error {
 	var err error
 	switch a.Kind {
 	case vm.ActSave:
+		if p.CopyDisks {
+			phase, err = p.saveWithDisks(ctx, o)
+			break
+		}
 		phase, err = p.save(ctx, o)
 	case vm.ActCopy:
 		phase = func() error { return p.copy(o) }
@@ -97,6 +101,31 @@ func (p *Pair) save(ctx context.Context, o *offline) (func() error, error) {
 			return err
 		}
 		return p.Source.settled(o.ctx)
+	}, nil
+}
+
+// saveWithDisks copies the disks of the stopped VM before it saves its state: afterwards QEMU no longer opens them.
+func (p *Pair) saveWithDisks(ctx context.Context, o *offline) (func() error, error) {
+	drives, err := p.drives(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		err := p.catchUp(o.ctx, drives, o.rate)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), patience)
+		defer cancel()
+		if err == nil {
+			err = p.finishDrives(ctx, drives)
+		}
+		if err != nil {
+			return errors.Join(err, p.closeDrives(ctx, drives))
+		}
+		p.copied(drives)
+		save, err := p.save(ctx, o)
+		if err != nil {
+			return err
+		}
+		return save()
 	}, nil
 }
 

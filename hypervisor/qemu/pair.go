@@ -16,6 +16,7 @@ type Pair struct {
 	Source, Destination *VM
 	Listen              string // HOST:PORT on which the destination listens
 	StateDir            string // offline: folder for the state file, on both hosts
+	CopyDisks           bool   // the hosts share no disks: copy them first, to the port after that of Listen
 
 	events   chan vm.Event
 	backlog  *backlog
@@ -27,6 +28,7 @@ type Pair struct {
 	undo     []func(context.Context) error // what ActRelease gives back, last first
 	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
 	offline  *offline
+	mirror   *mirror // nil: no disks are copied, or the VM moves offline
 }
 
 // NewPair begins to watch both ends. Close ends that.
@@ -68,8 +70,9 @@ func (p *Pair) Events() <-chan vm.Event { return p.events }
 // has ended is RunStateGone.
 func (p *Pair) Look(ctx context.Context) (vm.Ends, error) {
 	var e vm.Ends
+	source := p.disks().view()
 	var both sync.WaitGroup
-	both.Go(func() { e.Source = p.Source.state(ctx) })
+	both.Go(func() { e.Source = source(p.Source.state(ctx)) })
 	both.Go(func() { e.Destination = p.Destination.state(ctx) })
 	both.Wait()
 	return e, ctx.Err()
@@ -110,7 +113,7 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	case vm.ActPrepare:
 		return p.prepare(ctx, a.Method, a.Params)
 	case vm.ActStart:
-		return src.Do(ctx, "migrate", map[string]string{"uri": "tcp:" + p.Listen}, nil)
+		return p.start(ctx, a.Params)
 	case vm.ActPostcopy:
 		p.mu.Lock()
 		p.postcopy = true // before it is sent: from here on a cancel can meet a VM that has moved
@@ -136,16 +139,28 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
 }
 
+// start begins to send memory, or the disks before it.
+func (p *Pair) start(ctx context.Context, params vm.Params) error {
+	if m := p.disks(); m != nil {
+		p.begin(m, params)
+		return nil
+	}
+	return p.migrate(ctx)
+}
+
 // cancel never reaches a QEMU in post-copy: 7.2 answers {} and destroys the VM.
 func (p *Pair) cancel(ctx context.Context) error {
 	p.mu.Lock()
-	postcopy, off := p.postcopy, p.offline
+	postcopy, off, disks := p.postcopy, p.offline, p.mirror
 	p.mu.Unlock()
 	if postcopy {
 		return errPostcopy
 	}
 	if off != nil {
 		off.cancel()
+	}
+	if disks != nil && disks.stop() {
+		return nil
 	}
 	m, err := p.Source.migration(ctx)
 	switch {

@@ -15,16 +15,18 @@ var managed = []string{"events", "return-path", "auto-converge", "postcopy-ram",
 	"zero-copy-send", "x-ignore-shared"}
 
 // wanted says which of them the method needs.
-func wanted(m vm.Method, p vm.Params) map[string]bool {
-	postcopy := m.Postcopies() || p.Postcopy
+func (p *Pair) wanted(m vm.Method, params vm.Params) map[string]bool {
+	postcopy := m.Postcopies() || params.Postcopy
 	return map[string]bool{
 		"events": true,
 		// With it the source waits until the destination has loaded everything; a pipe to a file has no way back.
 		"return-path":      m != vm.Offline,
 		"auto-converge":    m == vm.AutoConverge,
 		"postcopy-ram":     postcopy,
-		"postcopy-preempt": postcopy && p.Preempt,
-		"multifd":          p.Multifd > 0,
+		"postcopy-preempt": postcopy && params.Preempt,
+		"multifd":          params.Multifd > 0,
+		// The copies of the disks are finished between the VM's stop and its start.
+		"pause-before-switchover": p.CopyDisks && m != vm.Offline,
 	}
 }
 
@@ -68,7 +70,7 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 			return why
 		}
 	}
-	on := wanted(m, params)
+	on := p.wanted(m, params)
 	for _, name := range managed {
 		for _, end := range p.ends() {
 			// Without return-path QEMU moves as well, only that its downtime then leaves out the destination's part.
@@ -100,7 +102,7 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 		if err := p.keep(ctx, end.VM); err != nil {
 			return fmt.Errorf("read the settings of the %s: %w", end.side, err)
 		}
-		if err := end.enable(ctx, wanted(m, params)); err != nil {
+		if err := end.enable(ctx, p.wanted(m, params)); err != nil {
 			return fmt.Errorf("set the capabilities of the %s: %w", end.side, err)
 		}
 		if err := end.set(ctx, parameters(end.Features, m, params)); err != nil {
@@ -108,10 +110,15 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 		}
 	}
 	p.mu.Lock()
-	p.postcopy, p.offline = false, nil
+	p.postcopy, p.offline, p.mirror = false, nil, nil
 	p.mu.Unlock()
 	if m == vm.Offline {
 		return p.prepareOffline(params)
+	}
+	if p.CopyDisks {
+		if err := p.prepareMirror(ctx); err != nil {
+			return err
+		}
 	}
 	if err := p.Destination.incoming(ctx, "tcp:"+p.Listen); err != nil {
 		return fmt.Errorf("have the destination listen on %s (is the port taken, or the address not one of its host's?): %w",

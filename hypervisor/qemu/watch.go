@@ -96,6 +96,7 @@ func (w *watcher) translate(ctx context.Context, e qmp.Event) {
 		}
 		out.Kind, out.Status = vm.EventStatus, d.Status
 		if w.side == vm.Source {
+			w.disks().heard(d.Status)
 			w.status(ctx, &out)
 		}
 	case "MIGRATION_PASS":
