@@ -12,12 +12,11 @@ import (
 	"walm/vm"
 )
 
-// cellValues is what holds in a cell: a value per name, with the line to blame.
-type cellValues map[string]Fixture
+// values are what holds in a cell, by name, each with the line to blame.
+type values map[string]Fixture
 
-// values puts base and a cell's levels together.
-func (x *Experiment) values(c Cell) cellValues {
-	v := cellValues{}
+func (x *Experiment) values(c Cell) values {
+	v := values{}
 	for _, b := range x.Base {
 		v[b.Name] = b
 	}
@@ -27,14 +26,24 @@ func (x *Experiment) values(c Cell) cellValues {
 	return v
 }
 
+// line is that of the first of names that is given.
+func (v values) line(names ...string) int {
+	for _, n := range names {
+		if f, ok := v[n]; ok {
+			return f.line
+		}
+	}
+	return 0
+}
+
 // setup builds what a cell stands for, and says which line is wrong where it cannot.
 func (x *Experiment) setup(c Cell) (Setup, error) {
 	s := Setup{Scale: x.Scale}
 	v := x.values(c)
 	for _, known := range settings() {
-		f, given := v[known.name]
-		if !given {
-			f.Value = known.fallback
+		f, err := x.value(v, known)
+		if err != nil {
+			return s, err
 		}
 		if f.Value == "" || known.set == nil {
 			continue
@@ -46,33 +55,43 @@ func (x *Experiment) setup(c Cell) (Setup, error) {
 	if s.Destination == "" {
 		s.Destination = s.QEMU
 	}
-	blame := func(names ...string) int {
-		for _, n := range names {
-			if f, ok := v[n]; ok {
-				return f.line
-			}
-		}
-		return 0
-	}
-	text, err := x.workload(v, s.Memory)
+	text, sized, err := x.workload(v, s.Memory)
 	if err != nil {
 		return s, err
 	}
 	if s.Workload, err = guest.ParseWorkload(text); err != nil {
-		return s, x.at(blame("workload"), "%w", err)
-	}
-	if s.Choice == Fixed && slices.ContainsFunc(x.Factors, func(f Factor) bool { return f.Name == "method" }) {
-		s.Among = nil // it is for the choices among the factor's levels
+		return s, x.at(v.line("workload"), "%w", err)
 	}
 	x.scaleDown(&s)
 	if need := guest.Needs(s.Workload); need > s.Memory {
-		return s, x.at(blame("wset", "size", "memory", "workload"), "%s does not fit: a guest needs %v for it "+
-			"and has %v (of them %v spare); choose a smaller working set, more memory or more spare", text, need, s.Memory, s.Spare)
+		return s, x.at(v.line(append(sized, "workload", "memory")...), "%s does not fit into memory: it needs %v, and the guest has "+
+			"%v, of them %v spare; choose a smaller working set, more memory, or %v more of spare",
+			s.Workload, need, s.Memory, s.Spare, need-s.Memory)
 	}
 	if name, err := s.impossible(); err != nil {
-		return s, x.at(blame(name, "method", "workload"), "%w", err)
+		return s, x.at(v.line(name, "workload", "method"), "%w", err)
 	}
 	return s, nil
+}
+
+// value is what holds for a setting. Where the method is a factor, a setting is for those of its levels that it goes
+// with; otherwise one that does not go with the method is a mistake.
+func (x *Experiment) value(v values, known setting) (Fixture, error) {
+	f, given := v[known.name]
+	if !given || f.Value == known.fallback {
+		return Fixture{Value: known.fallback}, nil
+	}
+	method, said := v["method"]
+	if !said {
+		method.Value = string(vm.PreCopy)
+	}
+	if known.with == nil || slices.Contains(known.with, method.Value) {
+		return f, nil
+	}
+	if slices.ContainsFunc(x.Factors, func(f Factor) bool { return f.Name == "method" }) {
+		return Fixture{Value: known.fallback}, nil
+	}
+	return f, x.at(f.line, "%s goes with method: %s, and the method is %s", known.name, strings.Join(known.with, ", "), method.Value)
 }
 
 // scaleDown divides what scales, and adds the spare memory that does not.
@@ -86,71 +105,74 @@ func (x *Experiment) scaleDown(s *Setup) {
 }
 
 var (
-	variable = regexp.MustCompile(`\{([^{}]*)\}`)
-	percent  = regexp.MustCompile(`=([0-9]+(?:\.[0-9]+)?)%`)
+	variable = regexp.MustCompile(`(?:\b(wset|size)=)?\{([^{}]*)\}`)
+	share    = regexp.MustCompile(`\b(wset|size)=([0-9]+(?:\.[0-9]+)?)%`)
 )
 
-// workload fills the template: variables first, then shares of the guest's memory (without what is spare).
-func (x *Experiment) workload(v cellValues, memory vm.Bytes) (string, error) {
+// workload fills the template: variables first, then shares of the guest's memory (without what is spare). sized are the
+// variables that say how much memory is worked on.
+func (x *Experiment) workload(v values, memory vm.Bytes) (text string, sized []string, err error) {
 	template, given := v["workload"]
 	if !given {
 		template.Value = "idle"
 	}
-	var missing error
-	used := map[string]bool{}
-	text := variable.ReplaceAllStringFunc(template.Value, func(s string) string {
-		name := s[1 : len(s)-1]
+	text = variable.ReplaceAllStringFunc(template.Value, func(s string) string {
+		found := variable.FindStringSubmatch(s)
+		size, name := found[1], found[2]
 		f, ok := v[name]
-		if !ok && missing == nil {
-			missing = x.at(template.line, "the workload uses {%s}, which neither base nor factors say", name)
+		switch {
+		case !ok && err == nil:
+			err = x.at(template.line, "the workload uses {%s}, which neither base nor factors say", name)
+		case size != "":
+			sized = append(sized, name)
+			return size + "=" + f.Value
 		}
-		used[name] = true
 		return f.Value
 	})
-	if missing != nil {
-		return "", missing
+	if err != nil {
+		return "", nil, err
 	}
-	names := settingNames()
-	for name, f := range v {
-		if !slices.Contains(names, name) && !used[name] {
-			return "", x.at(f.line, "unknown setting %q%s: neither a setting nor a variable that the workload %q uses as {%s}",
-				name, meant(name, names), template.Value, name)
+	return share.ReplaceAllStringFunc(text, func(s string) string {
+		found := share.FindStringSubmatch(s)
+		percent, _ := strconv.ParseFloat(found[2], 64)
+		return fmt.Sprintf("%s=%dB", found[1], vm.Bytes(percent/100*float64(memory))/vm.Page*vm.Page)
+	}), sized, nil
+}
+
+// unknown refuses names that are neither settings nor used by any workload.
+func (x *Experiment) unknown() error {
+	var used []string
+	given := slices.Clone(x.Base)
+	for _, f := range x.Factors {
+		given = append(given, Fixture{f.Name, strings.Join(f.Levels, " "), f.line})
+	}
+	for _, f := range given {
+		if f.Name == "workload" {
+			for _, found := range variable.FindAllStringSubmatch(f.Value, -1) {
+				used = append(used, found[2])
+			}
 		}
 	}
-	return percent.ReplaceAllStringFunc(text, func(s string) string {
-		share, _ := strconv.ParseFloat(s[1:len(s)-1], 64)
-		return fmt.Sprintf("=%dB", vm.Bytes(share/100*float64(memory))/vm.Page*vm.Page)
-	}), nil
+	for _, f := range given {
+		if names := settingNames(); !slices.Contains(names, f.Name) && !slices.Contains(used, f.Name) {
+			return x.at(f.line, "unknown setting %q%s: it is no setting, and no workload uses it as {%s}", f.Name,
+				meant(f.Name, append(names, used...)), f.Name)
+		}
+	}
+	return nil
 }
 
 // impossible says what in s cannot be run, and the setting to blame.
 func (s Setup) impossible() (string, error) {
 	p := s.Params
-	postcopies := s.Choice == Fixed && s.Method.Postcopies()
 	switch {
-	case p.Passes > 0 && s.Choice == Fixed && s.Method != vm.Hybrid:
-		return "passes", fmt.Errorf("%s has no passes before a switch: only hybrid has", s.Method)
-	case p.Multifd > 0 && postcopies:
-		return "multifd", fmt.Errorf("QEMU up to 10.0 refuses %s with multifd", s.Method)
-	case s.StopRule == XenRule && s.Choice == Fixed && s.Method != vm.PreCopy:
-		return "stop-rule", fmt.Errorf("Xen's stop rule ends pre-copy, not %s", s.Method)
-	case s.StopRule == XenRule && s.Choice != Fixed:
-		return "stop-rule", errors.New("Xen's stop rule goes with method: pre-copy, not with a choice")
-	case len(s.Among) > 0 && s.Choice == Fixed:
-		return "among", fmt.Errorf("among is for walm's and for random choice: the method is %s", s.Method)
 	case s.Workload.Disk() && s.Storage == NoDisk:
 		return "storage", fmt.Errorf("%s needs a disk: say storage: nfs, iscsi, nbd or copied", s.Workload)
-	case s.Storage == Copied && postcopies:
-		return "storage", fmt.Errorf("%s would run the guest before its disk is there: storage: copied goes with methods that "+
-			"stop it last", s.Method)
-	case p.ThrottleMax > 0 && p.ThrottleInitial > p.ThrottleMax:
+	case s.Storage == Copied && slices.ContainsFunc(s.methods(), vm.Method.Postcopies):
+		return "storage", errors.New("post-copy and hybrid would run the guest before its disk is there: storage: copied goes " +
+			"with methods that stop it last")
+	case s.Choice == Fixed && p.ThrottleInitial > p.ThrottleMax:
 		return "throttle-initial", fmt.Errorf("the first throttle, %d %%, is above the limit, %d %%", p.ThrottleInitial, p.ThrottleMax)
 	}
 	return "", nil
-}
-
-// hard names what of a setup needs a boot, so that equal names need none.
-func (s Setup) hard() string {
-	return strings.Join([]string{string(s.QEMU), string(s.Destination), s.Accelerator, strconv.Itoa(s.VCPUs),
-		strconv.FormatInt(int64(s.Memory), 10), strconv.FormatBool(s.Separate), string(s.Storage), strconv.FormatBool(s.programs())}, " ")
 }

@@ -85,28 +85,26 @@ func (x *Experiment) Plan() ([]Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	type plot struct {
-		name   string
-		trials []Trial
-	}
-	var plots []plot
+	var plots [][]Trial
+	at := map[machine]int{} // in plots
 	for _, c := range cells {
 		s, err := x.setup(c)
 		if err != nil {
 			return nil, err
 		}
-		i := slices.IndexFunc(plots, func(p plot) bool { return p.name == s.hard() })
-		if i < 0 {
-			i, plots = len(plots), append(plots, plot{name: s.hard()})
+		i, ok := at[s.machine()]
+		if !ok {
+			i, plots = len(plots), append(plots, nil)
+			at[s.machine()] = i
 		}
-		plots[i].trials = append(plots[i].trials, Trial{Cell: c, Setup: s})
+		plots[i] = append(plots[i], Trial{Cell: c, Setup: s})
 	}
 	var plan []Trial
 	for block := 1; block <= x.Repetitions; block++ {
 		random := rand.New(rand.NewPCG(x.Seed, uint64(block)))
 		for _, p := range random.Perm(len(plots)) {
-			for _, i := range random.Perm(len(plots[p].trials)) {
-				t := plots[p].trials[i]
+			for _, i := range random.Perm(len(plots[p])) {
+				t := plots[p][i]
 				t.N, t.Block, t.Seed = len(plan)+1, block, random.Uint64()
 				plan = append(plan, t)
 			}

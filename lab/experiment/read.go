@@ -1,193 +1,48 @@
 package experiment
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
-// Version is the version of the file format.
-const Version = 1
-
-// Experiment is an experiment's file as read.
-type Experiment struct {
-	Name        string
-	Question    string
-	Scale       float64
-	Seed        uint64
-	Repetitions int
-	Base        []Fixture // settings and variables that are the same in every trial
-	Factors     []Factor
-	LeaveOut    []Cell
-	Warnings    []string // what makes the answer weaker than it could be
-
-	file  string
-	lines []string
+// keys are those of a file, in the order in which they are read, whatever the file's.
+func keys() []string {
+	return []string{"walm", "name", "question", "scale", "seed", "repetitions", "base", "factors", "leave-out"}
 }
 
-// Fixture is a setting or variable with its one value.
-type Fixture struct {
-	Name, Value string
-	line        int
-}
-
-// Factor is a setting or variable with the levels that are tried.
-type Factor struct {
-	Name   string
-	Levels []string
-	line   int
-}
-
-// Error is what is wrong with a file, and where.
-type Error struct {
-	File string
-	Line int
-	Text string // of that line
-	Err  error
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d: %v\n\t%s", e.File, e.Line, e.Err, strings.TrimSpace(e.Text))
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// at blames a line, counted from 1; 0 is the file as a whole.
-func (x *Experiment) at(line int, format string, args ...any) error {
-	err := &Error{File: x.file, Line: line, Err: fmt.Errorf(format, args...)}
-	if line > 0 && line <= len(x.lines) {
-		err.Text = x.lines[line-1]
-	}
-	return err
-}
-
-// Parse reads an experiment and checks all of it, up to the plan. name is the file's, for errors, which are an *Error.
-func Parse(name string, text []byte) (*Experiment, error) {
+// read reads what a file says, and checks what can be checked without building what it stands for.
+func read(name string, text []byte) (*Experiment, error) {
 	x := &Experiment{Scale: 1, file: name, lines: strings.Split(string(text), "\n")}
-	tree, err := parser.ParseBytes(text, 0)
+	body, err := x.body(text)
 	if err != nil {
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) && syntax.Token != nil {
-			return nil, x.at(syntax.Token.Position.Line, "%s", syntax.Message)
-		}
-		return nil, x.at(0, "%w", err)
-	}
-	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
-		return nil, x.at(0, "an experiment's file holds one YAML document")
-	}
-	if err := x.read(tree.Docs[0].Body); err != nil {
 		return nil, err
 	}
-	_, err = x.Plan()
-	return x, err
-}
-
-// entry is a key of a mapping with its value.
-type entry struct {
-	key   string
-	line  int
-	value ast.Node
-}
-
-// entries lists a mapping's keys in the order of the file.
-func (x *Experiment) entries(n ast.Node, what string) ([]entry, error) {
-	var values []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
-		return nil, x.at(line(n), "%s: want keys with values", what)
-	}
-	var all []entry
-	for _, v := range values {
-		e := entry{v.Key.String(), v.Key.GetToken().Position.Line, v.Value}
-		if slices.ContainsFunc(all, func(o entry) bool { return o.key == e.key }) {
-			return nil, x.at(e.line, "%s is given twice", e.key)
-		}
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-func line(n ast.Node) int {
-	if n == nil || n.GetToken() == nil {
-		return 0
-	}
-	return n.GetToken().Position.Line
-}
-
-// scalar is the text of a value that is neither list nor mapping.
-func (x *Experiment) scalar(n ast.Node, what string) (string, error) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, nil
-	case *ast.LiteralNode:
-		return strings.TrimSpace(n.Value.Value), nil
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return n.GetToken().Value, nil // as written: 1e3 stays 1e3
-	}
-	return "", x.at(line(n), "%s: want one value", what)
-}
-
-// list is the values of a list, or the one value of what is none.
-func (x *Experiment) list(n ast.Node, what string) ([]string, error) {
-	seq, ok := n.(*ast.SequenceNode)
-	if !ok {
-		text, err := x.scalar(n, what)
-		return []string{text}, err
-	}
-	var all []string
-	for _, v := range seq.Values {
-		text, err := x.scalar(v, what)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, text)
-	}
-	return all, nil
-}
-
-func (x *Experiment) read(root ast.Node) error {
-	top, err := x.entries(root, "an experiment")
+	top, err := x.entries(body, "an experiment")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	known := []string{"walm", "name", "question", "scale", "seed", "repetitions", "base", "factors", "leave-out"}
 	for _, e := range top {
-		if !slices.Contains(known, e.key) {
-			return x.at(e.line, "unknown key %q%s: an experiment has %s", e.key, meant(e.key, known),
-				strings.Join(known, ", "))
+		if !slices.Contains(keys(), e.key) {
+			return nil, x.at(e.line, "unknown key %q%s: an experiment has %s", e.key, meant(e.key, keys()), strings.Join(keys(), ", "))
 		}
 	}
-	for _, key := range known { // in this order, whatever the file's
+	for _, key := range keys() {
 		i := slices.IndexFunc(top, func(e entry) bool { return e.key == key })
 		if i < 0 {
 			if slices.Contains([]string{"walm", "name", "repetitions"}, key) {
-				return x.at(0, "%s is missing", key)
+				return nil, x.at(0, "%s is missing", key)
 			}
 			continue
 		}
 		if err := x.key(top[i]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if x.Repetitions < 6 {
-		x.Warnings = append(x.Warnings, fmt.Sprintf(
-			"%d repetitions are too few for intervals: the range of the values is given instead (6 are enough)", x.Repetitions))
-	}
-	return nil
+	return x, nil
 }
 
 func (x *Experiment) key(e entry) error {
@@ -230,10 +85,19 @@ func (x *Experiment) key(e entry) error {
 	return nil
 }
 
+// validName is for names that become those of files, columns and flags.
 func validName(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-')
 	})
+}
+
+// named refuses names of variables and factors that cannot be told from what surrounds them.
+func (x *Experiment) named(e entry) error {
+	if !validName(e.key) {
+		return x.at(e.line, "name %q: want up to 64 letters, digits and hyphens", e.key)
+	}
+	return nil
 }
 
 func (x *Experiment) base(e entry) error {
@@ -242,11 +106,16 @@ func (x *Experiment) base(e entry) error {
 		return err
 	}
 	for _, b := range all {
-		values, err := x.list(b.value, b.key)
-		if err != nil {
+		if err := x.named(b); err != nil {
 			return err
 		}
-		if len(values) != 1 && b.key != "among" {
+		values, err := x.list(b.value, b.key)
+		switch {
+		case err != nil:
+			return err
+		case len(values) == 0:
+			return x.at(b.line, "%s has no value", b.key)
+		case len(values) > 1 && b.key != "among":
 			return x.at(b.line, "%s has %d values: what varies belongs under factors", b.key, len(values))
 		}
 		x.Base = append(x.Base, Fixture{b.key, strings.Join(values, ","), b.line})
@@ -259,7 +128,13 @@ func (x *Experiment) factors(e entry) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		return x.at(e.line, "there is no factor: name one with its levels, or leave factors out")
+	}
 	for _, f := range all {
+		if err := x.named(f); err != nil {
+			return err
+		}
 		levels, err := x.list(f.value, f.key)
 		switch {
 		case err != nil:
@@ -289,6 +164,9 @@ func (x *Experiment) leaveOut(e entry) error {
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 {
+			return x.at(line(v), "leave-out: {} would leave everything out")
+		}
 		var cell Cell
 		for _, l := range all {
 			level, err := x.scalar(l.value, l.key)
@@ -300,8 +178,7 @@ func (x *Experiment) leaveOut(e entry) error {
 				return x.at(l.line, "leave-out names %q, which is no factor", l.key)
 			}
 			if !slices.Contains(x.Factors[i].Levels, level) {
-				return x.at(l.line, "leave-out: %s has no level %q, only %s", l.key, level,
-					strings.Join(x.Factors[i].Levels, ", "))
+				return x.at(l.line, "leave-out: %s has no level %q, only %s", l.key, level, strings.Join(x.Factors[i].Levels, ", "))
 			}
 			cell = append(cell, Level{l.key, level})
 		}

@@ -18,72 +18,84 @@ type setting struct {
 	fallback string // what holds where the file says nothing; empty: nothing
 	values   string // what may be written
 	what     string
-	hard     bool // a change needs a guest that boots anew
-	scaled   bool // divided by the file's scale
+	hard     bool     // a change needs a guest that boots anew
+	scaled   bool     // divided by the file's scale
+	with     []string // values of method that it goes with; none: all
 	set      func(s *Setup, text string) error
 }
 
 // settings are all of them, in the order in which they are set: a method brings its parameters' defaults, which those
 // behind it change.
 func settings() []setting {
+	const hard, scaled = true, true
+	var all []string
+	choices := []string{string(Walm), string(Random)}
+	or := func(methods ...vm.Method) []string {
+		var names []string
+		for _, m := range methods {
+			names = append(names, string(m))
+		}
+		return append(names, choices...)
+	}
+	live := or(vm.PreCopy, vm.AutoConverge, vm.PostCopy, vm.Hybrid)
+	postcopies := or(vm.PostCopy, vm.Hybrid)
 	return []setting{
-		{"qemu", "10.0", "7.2, 10.0", "version of QEMU on host a", true, false,
+		{"qemu", "10.0", "7.2, 10.0", "version of QEMU on host a, or its Debian suite", hard, false, all,
 			func(s *Setup, t string) (err error) { s.QEMU, err = suite(t); return }},
-		{"destination", "", "7.2, 10.0", "version of QEMU on host b; as qemu where not said", true, false,
+		{"destination", "", "7.2, 10.0", "version of QEMU on host b; as qemu where not said", hard, false, all,
 			func(s *Setup, t string) (err error) { s.Destination, err = suite(t); return }},
-		{"accel", "tcg", "tcg, kvm", "accelerator", true, false,
+		{"accel", "tcg", "tcg, kvm", "accelerator", hard, false, all,
 			func(s *Setup, t string) error { s.Accelerator = t; return oneOf(t, "tcg", "kvm") }},
-		{"vcpus", "1", "1 to 64", "of the guest", true, false,
+		{"vcpus", "1", "1 to 64", "virtual CPUs of the guest", hard, false, all,
 			func(s *Setup, t string) (err error) { s.VCPUs, err = whole(t, 1, 64); return }},
-		{"memory", "512MiB", "a size", "of the guest", true, true,
+		{"memory", "512MiB", "a size", "memory of the guest", hard, scaled, all,
 			func(s *Setup, t string) (err error) { s.Memory, err = size(t); return }},
-		{"spare", "0MiB", "a size", "added to memory after scaling, for the guest's own kernel, which does not scale", true, false,
+		{"spare", "0MiB", "a size", "added to memory after scaling, for the guest's own kernel, which does not scale", hard, false, all,
 			func(s *Setup, t string) (err error) { s.Spare, err = size(t); return }},
-		{"link", "1Gbit/s", "a rate, none", "of each host's uplink; none: as fast as the machine is", false, true,
+		{"link", "1Gbit/s", "a rate, none", "speed of each host's uplink; none: as fast as the machine is", false, scaled, all,
 			func(s *Setup, t string) (err error) { s.Link, err = rate(t); return }},
-		{"separate", "false", "true, false", "migrations have a network of their own", true, false,
+		{"separate", "false", "true, false", "migrations have a network of their own", hard, false, all,
 			func(s *Setup, t string) (err error) { s.Separate, err = truth(t); return }},
-		{"storage", "none", "none, nfs, iscsi, nbd, copied", "where the guest's disk is", true, false,
-			func(s *Setup, t string) error {
-				s.Storage = Storage(t)
-				return oneOf(t, string(NoDisk), string(NFS), string(ISCSI), string(NBD), string(Copied))
-			}},
-		{"method", "pre-copy", "a method, walm, random", "how the VM is moved: one of the six methods; or walm chooses, or chance",
-			false, false, setMethod},
-		{"among", "", "methods", "what a choice may pick, with commas between; any where not said", false, false, setAmong},
-		{"profile", "balanced", "balanced, evacuate, gentle, safe", "of walm's choice", false, false,
+		{"storage", "none", "none, nfs, iscsi, nbd, copied", "where the guest's disk is; copied: on the host, mirrored to the other one",
+			hard, false, all, setStorage},
+		{"method", "pre-copy", "a method, walm, random", "how the VM is moved: by one of the six methods; or walm chooses, or chance",
+			false, false, all, setMethod},
+		{"among", "", "methods", "what a choice may pick, a list; any method where not said", false, false, choices, setAmong},
+		{"profile", "balanced", "balanced, evacuate, gentle, safe", "what walm's choice weighs", false, false, []string{string(Walm)},
 			func(s *Setup, t string) error {
 				s.Profile = t
 				return oneOf(t, "balanced", "evacuate", "gentle", "safe")
 			}},
-		{"stop-rule", "qemu", "qemu, xen", "what ends pre-copy", false, false,
+		{"stop-rule", "qemu", "qemu, xen", "what ends pre-copy: QEMU's own rule, or Xen's, imposed from outside", false, false,
+			[]string{string(vm.PreCopy)},
 			func(s *Setup, t string) error {
 				s.StopRule = StopRule(t)
 				return oneOf(t, string(QEMURule), string(XenRule))
 			}},
-		{"downtime-limit", "", "a time", "pre-copy may stop the VM once the rest fits into this", false, false,
+		{"downtime-limit", "", "a time", "the VM may be stopped once the rest fits into this; QEMU's default is 300ms", false, false, live,
 			func(s *Setup, t string) (err error) { s.Params.DowntimeLimit, err = duration(t); return }},
-		{"bandwidth", "", "a rate, none", "cap on the stream while the VM runs", false, true,
+		{"bandwidth", "", "a rate, none", "cap on the stream while the VM runs", false, scaled, all,
 			func(s *Setup, t string) (err error) { s.Params.Bandwidth, err = rate(t); return }},
-		{"postcopy-bandwidth", "", "a rate, none", "cap on post-copy's background stream", false, true,
+		{"postcopy-bandwidth", "", "a rate, none", "cap on post-copy's background stream", false, scaled, postcopies,
 			func(s *Setup, t string) (err error) { s.Params.PostcopyBandwidth, err = rate(t); return }},
-		{"passes", "", "1 to 1000", "hybrid: pre-copy passes before the switch", false, false,
+		{"passes", "", "1 to 1000", "pre-copy passes before the switch; 1 where not said", false, false, or(vm.Hybrid),
 			func(s *Setup, t string) (err error) { s.Params.Passes, err = whole(t, 1, 1000); return }},
-		{"preempt", "", "true, false", "post-copy: faulted pages on a channel of their own", false, false,
+		{"preempt", "", "true, false", "faulted pages on a channel of their own", false, false, postcopies,
 			func(s *Setup, t string) (err error) { s.Params.Preempt, err = truth(t); return }},
-		{"multifd", "", "0 to 255", "parallel channels of pre-copy; 0: one stream", false, false,
+		{"multifd", "", "0 to 255", "parallel channels; 0: one stream. QEMU up to 10.0 refuses them for post-copy", false, false,
+			or(vm.StopAndCopy, vm.PreCopy, vm.AutoConverge),
 			func(s *Setup, t string) (err error) { s.Params.Multifd, err = whole(t, 0, 255); return }},
-		{"throttle-initial", "", "1 to 99", "auto-converge: first throttle, percent", false, false,
+		{"throttle-initial", "", "1 to 99", "first throttle, percent of the vCPUs' time; 20 where not said", false, false, or(vm.AutoConverge),
 			func(s *Setup, t string) (err error) { s.Params.ThrottleInitial, err = whole(t, 1, 99); return }},
-		{"throttle-increment", "", "1 to 99", "auto-converge: step, percent", false, false,
+		{"throttle-increment", "", "1 to 99", "step, percent; 10 where not said", false, false, or(vm.AutoConverge),
 			func(s *Setup, t string) (err error) { s.Params.ThrottleIncrement, err = whole(t, 1, 99); return }},
-		{"throttle-max", "", "1 to 99", "auto-converge: limit, percent", false, false,
+		{"throttle-max", "", "1 to 99", "limit, percent; 99 where not said", false, false, or(vm.AutoConverge),
 			func(s *Setup, t string) (err error) { s.Params.ThrottleMax, err = whole(t, 1, 99); return }},
-		{"limit", "2m", "a time", "a migration that has not ended by then is cancelled and counts as censored", false, false,
+		{"limit", "2m", "a time", "a migration that has not ended by then is cancelled, and its trial censored", false, false, all,
 			func(s *Setup, t string) (err error) { s.Limit, err = duration(t); return }},
-		{"forecasts", "false", "true, false", "forecast every method before the migration, and keep the forecasts", false, false,
+		{"forecasts", "false", "true, false", "forecast every method before the migration, and keep the forecasts", false, false, all,
 			func(s *Setup, t string) (err error) { s.Forecasts, err = truth(t); return }},
-		{"workload", "idle", "a workload", "what the guest is busy with; {name} stands for a variable", false, true, nil},
+		{"workload", "idle", "a workload", "what the guest is busy with; {name} stands for a variable", false, scaled, all, nil},
 	}
 }
 
@@ -108,6 +120,11 @@ func setMethod(s *Setup, t string) (err error) {
 	}
 	s.Params = vm.DefaultParams(s.Method)
 	return nil
+}
+
+func setStorage(s *Setup, t string) error {
+	s.Storage = Storage(t)
+	return oneOf(t, string(NoDisk), string(NFS), string(ISCSI), string(NBD), string(Copied))
 }
 
 func setAmong(s *Setup, t string) error {
@@ -151,8 +168,10 @@ func whole(t string, lo, hi int) (int, error) {
 
 func truth(t string) (bool, error) {
 	switch t {
-	case "true", "false":
-		return t == "true", nil
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
 	}
 	return false, fmt.Errorf("%q: true or false", t)
 }

@@ -11,7 +11,7 @@ import (
 
 // Setup is everything that a trial is made of, as it is to be run: scaled, checked, with every default filled in.
 type Setup struct {
-	// The lab. A change of one of these needs a new boot, but for Link.
+	// The lab. A change of one of these, but for Link, needs a guest that boots anew.
 	QEMU        debian.Suite
 	Destination debian.Suite
 	Accelerator string // "tcg" or "kvm"
@@ -70,14 +70,31 @@ const (
 )
 
 // Boot says whether going from s to next needs a guest that boots anew.
-func (s Setup) Boot(next Setup) bool {
-	return s.QEMU != next.QEMU || s.Destination != next.Destination || s.Accelerator != next.Accelerator ||
-		s.VCPUs != next.VCPUs || s.Memory != next.Memory || s.Separate != next.Separate || s.Storage != next.Storage ||
-		s.programs() != next.programs()
+func (s Setup) Boot(next Setup) bool { return s.machine() != next.machine() }
+
+// machine is what of a setup needs a boot to change.
+type machine struct {
+	qemu, destination debian.Suite
+	accelerator       string
+	vcpus             int
+	memory            vm.Bytes
+	separate          bool
+	storage           Storage
+	programs          bool // the guest's disk must hold the image of real programs
 }
 
-// programs says whether the guest's disk must hold the image of real programs.
-func (s Setup) programs() bool {
-	_, has := s.Workload.Find(load.Program)
-	return has
+func (s Setup) machine() machine {
+	_, programs := s.Workload.Find(load.Program)
+	return machine{s.QEMU, s.Destination, s.Accelerator, s.VCPUs, s.Memory, s.Separate, s.Storage, programs}
+}
+
+// methods are those that may run.
+func (s Setup) methods() []vm.Method {
+	switch {
+	case s.Choice == Fixed:
+		return []vm.Method{s.Method}
+	case len(s.Among) > 0:
+		return s.Among
+	}
+	return vm.Methods()
 }
