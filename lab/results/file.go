@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,20 +18,24 @@ const Version = 1
 // File is a results file that trials are added to.
 type File struct {
 	file *os.File
+	done map[int]bool
 	Set  Set // what is in it
 }
 
 // Open opens the results of h's plan at path, to be added to, and makes the file where there is none. It refuses
-// results of another plan. What a crash left of a last line is cut off.
+// results of another plan and whatever else is there. What a crash left of a last line is cut off.
 func Open(path string, h Header) (*File, error) {
 	h.Walm = Version
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open results: %w", err)
 	}
-	r := &File{file: f}
+	r := &File{file: f, done: map[int]bool{}}
 	if err := r.open(h); err != nil {
 		return nil, errors.Join(fmt.Errorf("results %s: %w", path, err), f.Close())
+	}
+	for _, t := range r.Set.Trials {
+		r.done[t.N] = true
 	}
 	return r, nil
 }
@@ -44,16 +48,23 @@ func (f *File) open(h Header) error {
 	if err != nil {
 		return err
 	}
+	if compressed(text) {
+		return errors.New("they are compressed, and nothing can be added to them: unzstd them first, or choose another file")
+	}
 	whole := bytes.LastIndexByte(text, '\n') + 1
-	if whole == 0 { // nothing, or a header that was torn: no trial was run yet
+	if whole == 0 && bytes.HasPrefix([]byte(beginning), text[:min(len(text), len(beginning))]) {
+		// Nothing, or a header that was torn: no trial was run yet.
 		if err := f.file.Truncate(0); err != nil {
 			return err
 		}
 		f.Set.Header = h
-		return f.write(h, 0)
+		return errors.Join(f.write(h, 0), f.keepName())
 	}
 	if f.Set, err = Read(bytes.NewReader(text[:whole])); err != nil {
-		return fmt.Errorf("%w: choose another file for these results", err)
+		return fmt.Errorf("%w; choose another file", err)
+	}
+	if f.Set.Header.Walm == 0 {
+		return errors.New("their header is damaged, and what they are of cannot be told: choose another file")
 	}
 	if f.Set.Header.Plan != h.Plan {
 		return fmt.Errorf("they are of another plan (%s, seed %d): remove or rename the file, or choose another",
@@ -66,15 +77,17 @@ func (f *File) open(h Header) error {
 	return err
 }
 
-// Done says whether a trial's result is there.
-func (f *File) Done(n int) bool {
-	for _, t := range f.Set.Trials {
-		if t.N == n {
-			return true
-		}
+// keepName has the folder keep the new file's name through a loss of power.
+func (f *File) keepName() error {
+	dir, err := os.Open(filepath.Dir(f.file.Name()))
+	if err != nil {
+		return err
 	}
-	return false
+	return errors.Join(dir.Sync(), dir.Close())
 }
+
+// Done says whether a trial's result is there.
+func (f *File) Done(n int) bool { return f.done[n] }
 
 // Append adds a trial and returns once it is on the disk.
 func (f *File) Append(t Trial) error {
@@ -86,6 +99,7 @@ func (f *File) Append(t Trial) error {
 		return fmt.Errorf("add trial %d to the results: %w", t.N, err)
 	}
 	f.Set.Trials = append(f.Set.Trials, t)
+	f.done[t.N] = true
 	return nil
 }
 
@@ -119,7 +133,7 @@ func Compress(from, to string) error {
 		return err
 	}
 	defer z.Close()
-	if err := os.WriteFile(to, z.EncodeAll(text, nil), fs.FileMode(0o644)); err != nil {
+	if err := os.WriteFile(to, z.EncodeAll(text, nil), 0o644); err != nil {
 		return fmt.Errorf("compress results: %w", err)
 	}
 	return nil

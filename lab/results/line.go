@@ -14,6 +14,9 @@ type line struct {
 	Trial  json.RawMessage `json:"trial,omitempty"`
 }
 
+// beginning is how every file begins.
+const beginning = `{"crc":"`
+
 func (l line) content() json.RawMessage {
 	if l.Header != nil {
 		return l.Header

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ type Set struct {
 
 // ErrNoResults is Read's error when not even the first line can be used.
 var ErrNoResults = errors.New("these are no results of an experiment")
+
+var errFormat = errors.New("the results are of another format")
 
 // longest is far above any line: a trial's is some kilobytes.
 const longest = 16 << 20
@@ -44,44 +47,46 @@ func ReadFile(path string) (Set, error) {
 // in Set.Damaged.
 func Read(r io.Reader) (Set, error) {
 	in := bufio.NewReader(r)
-	if magic, _ := in.Peek(4); bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
+	if start, _ := in.Peek(4); compressed(start) {
 		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<30))
 		if err != nil {
-			return Set{}, err
+			return Set{}, fmt.Errorf("%w: %w", err, ErrNoResults)
 		}
 		defer z.Close()
-		in = bufio.NewReader(z)
+		r = z
+	} else {
+		r = in
 	}
 	var s Set
 	at := map[int]int{} // line by trial
-	for n := 1; ; n++ {
-		text, err := in.ReadBytes('\n')
-		if len(text) > longest {
-			return s, fmt.Errorf("line %d is longer than %d bytes: %w", n, longest, ErrNoResults)
-		}
-		if len(bytes.TrimSpace(text)) > 0 {
-			if problem := s.add(text, n, at); problem != nil {
-				if n == 1 {
-					return s, fmt.Errorf("line 1: %w: %w", problem, ErrNoResults)
-				}
-				s.Damaged = append(s.Damaged, fmt.Sprintf("line %d: %v", n, problem))
-			}
-		}
-		switch {
-		case err == io.EOF && n == 1 && len(text) == 0:
-			return s, fmt.Errorf("it is empty: %w", ErrNoResults)
-		case err == io.EOF:
-			slices.SortFunc(s.Trials, func(a, b Trial) int { return cmp.Compare(a.N, b.N) })
-			return s, nil
-		case err != nil && n > 1: // a compressed file that ends in the middle
-			s.Damaged = append(s.Damaged, fmt.Sprintf("what follows line %d: %v", n, err))
-			slices.SortFunc(s.Trials, func(a, b Trial) int { return cmp.Compare(a.N, b.N) })
-			return s, nil
-		case err != nil:
-			return s, fmt.Errorf("%w: %w", err, ErrNoResults)
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, longest)
+	n := 0
+	for lines.Scan() {
+		n++
+		switch err := s.add(lines.Bytes(), n, at); {
+		case errors.Is(err, errFormat):
+			return Set{}, err
+		case err != nil && len(lines.Bytes()) > 0:
+			s.Damaged = append(s.Damaged, fmt.Sprintf("line %d: %v", n, err))
 		}
 	}
+	if err := lines.Err(); err != nil { // a compressed file that ends in the middle, a line without end
+		s.Damaged = append(s.Damaged, fmt.Sprintf("what follows line %d: %v", n, err))
+	}
+	switch {
+	case s.Header.Walm == 0 && len(s.Trials) == 0 && len(s.Damaged) > 0:
+		return Set{}, fmt.Errorf("%s: %w", s.Damaged[0], ErrNoResults)
+	case s.Header.Walm == 0 && len(s.Trials) == 0:
+		return Set{}, fmt.Errorf("there is nothing in it: %w", ErrNoResults)
+	case s.Header.Walm == 0:
+		s.Damaged = append(s.Damaged, "the header is missing")
+	}
+	slices.SortFunc(s.Trials, func(a, b Trial) int { return cmp.Compare(a.N, b.N) })
+	return s, nil
 }
+
+func compressed(start []byte) bool { return bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}) }
 
 // add takes line n into s. at holds the line that each trial came from.
 func (s *Set) add(text []byte, n int, at map[int]int) error {
@@ -89,22 +94,8 @@ func (s *Set) add(text []byte, n int, at map[int]int) error {
 	if err != nil {
 		return err
 	}
-	if n == 1 {
-		switch {
-		case l.Header == nil:
-			return errors.New("the header is missing")
-		default:
-			if err := strict(l.Header, &s.Header); err != nil {
-				return fmt.Errorf("the header cannot be read: %w", err)
-			}
-			if s.Header.Walm != Version {
-				return fmt.Errorf("the results are of format %d, and this walm reads %d", s.Header.Walm, Version)
-			}
-			return nil
-		}
-	}
-	if l.Trial == nil {
-		return errors.New("a second header")
+	if l.Header != nil {
+		return s.begin(l.Header)
 	}
 	var t Trial
 	if err := strict(l.Trial, &t); err != nil {
@@ -115,5 +106,25 @@ func (s *Set) add(text []byte, n int, at map[int]int) error {
 	}
 	at[t.N] = n
 	s.Trials = append(s.Trials, t)
+	return nil
+}
+
+// begin takes the header into s.
+func (s *Set) begin(text []byte) error {
+	if s.Header.Walm != 0 {
+		return errors.New("a second header")
+	}
+	var format struct{ Walm int }
+	if err := json.Unmarshal(text, &format); err != nil {
+		return fmt.Errorf("the header cannot be read: %w", err)
+	}
+	if format.Walm != Version {
+		return fmt.Errorf("%w: of version %d, and this walm reads %d", errFormat, format.Walm, Version)
+	}
+	var h Header
+	if err := strict(text, &h); err != nil {
+		return fmt.Errorf("the header cannot be read: %w", err)
+	}
+	s.Header = h
 	return nil
 }

@@ -1,18 +1,18 @@
 package results
 
 import (
+	"cmp"
 	"slices"
 
 	"walm/lab/experiment"
 )
 
-// Levels are a factor's levels, in the order of the trials' first use of the file's cells: as the experiment lists them.
+// Levels are a factor's levels, as the experiment lists them; where its file cannot be read, as the trials come.
 func (s Set) Levels(factor string) []string {
-	if x, err := experiment.Parse(s.Header.Name, []byte(s.Header.Experiment)); err == nil {
-		for _, f := range x.Factors {
-			if f.Name == factor {
-				return slices.Clone(f.Levels)
-			}
+	factors, _ := experiment.Factors([]byte(s.Header.Experiment))
+	for _, f := range factors {
+		if f.Name == factor {
+			return f.Levels
 		}
 	}
 	var levels []string
@@ -36,24 +36,22 @@ func (s Set) Where(factor string, levels ...string) Set {
 // Cells are the combinations of levels that were tried, in the order of the experiment's factors and their levels.
 func (s Set) Cells() []experiment.Cell {
 	var cells []experiment.Cell
-	have := map[string]experiment.Cell{}
+	have := map[string]bool{}
 	for _, t := range s.Trials {
-		have[t.Cell.String()] = t.Cell
-	}
-	var walk func(prefix experiment.Cell, rest []string)
-	factors := s.Factors()
-	walk = func(prefix experiment.Cell, rest []string) {
-		if len(rest) == 0 {
-			if c, ok := have[prefix.String()]; ok {
-				cells = append(cells, c)
-			}
-			return
-		}
-		for _, l := range s.Levels(rest[0]) {
-			walk(append(slices.Clone(prefix), experiment.Level{Factor: rest[0], Level: l}), rest[1:])
+		if name := t.Cell.String(); !have[name] {
+			have[name] = true
+			cells = append(cells, t.Cell)
 		}
 	}
-	walk(nil, factors)
+	rank := map[experiment.Level]int{}
+	for _, f := range s.Factors() {
+		for i, l := range s.Levels(f) {
+			rank[experiment.Level{Factor: f, Level: l}] = i
+		}
+	}
+	slices.SortStableFunc(cells, func(a, b experiment.Cell) int {
+		return slices.CompareFunc(a, b, func(x, y experiment.Level) int { return cmp.Compare(rank[x], rank[y]) })
+	})
 	return cells
 }
 
