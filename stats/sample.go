@@ -31,7 +31,7 @@ func (s Sample) quantile(p float64) float64 {
 	h := min(max(p, 0), 1) * float64(len(s)-1)
 	i := int(h)
 	frac := h - float64(i)
-	if frac == 0 || s[i] == s[i+1] { // also keeps Inf − Inf out
+	if frac == 0 || s[i] == s[i+1] || math.IsInf(s[i], -1) { // also keeps Inf − Inf out
 		return s[i]
 	}
 	return s[i] + frac*(s[i+1]-s[i])

@@ -28,6 +28,7 @@ func TestQuantile(t *testing.T) {
 		{"least", Sample{3, 1, 2}, 0, 1},
 		{"greatest", Sample{3, 1, 2}, 1, 3},
 		{"censored minority", Sample{1, inf, 3}, 0.5, 3},
+		{"half better than any", Sample{-inf, 2}, 0.5, -inf}, // differences from what never ended
 		{"censored pair", Sample{1, inf, inf, inf}, 0.5, inf},
 	} {
 		t.Run(c.name, func(t *testing.T) {

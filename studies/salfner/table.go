@@ -187,7 +187,8 @@ func rules(d study.Data) study.Finding {
 		Ours: fmt.Sprintf("above the link's rate: %d of %d never end under QEMU's rule, under Xen's all of DT is "+
 			"%s; below it (20,000/s) DT under QEMU's ÷ Xen's: %s", never, len(above), study.Say(xenDT, "s"), below),
 		Evidence: "one hypervisor, one workload, another rule: a rule decides whether a VM that writes faster " +
-			"than the link moves with a long downtime or never",
+			"than the link moves with a long downtime or never. Under QEMU's a WSET that fits into its downtime limit " +
+			"(35 MB here, most of WSET 30%) may end at any RATE",
 		Verdict: study.Fails,
 	}
 	switch differs := err == nil && math.Abs(math.Log(c.Mid)) > math.Log(1.5); {

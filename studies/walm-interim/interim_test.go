@@ -144,7 +144,7 @@ func published(p experiment.Trial, run string, t *results.Trial) {
 		case workload == fast && t.Method == vm.PreCopy:
 			t.Status = results.Censored
 		case workload == reader && t.Method == vm.PostCopy:
-			set(3, 0.4, 3)
+			set(0.9, 0.05, 3)
 		case workload == reader && t.Method == vm.Hybrid:
 			set(3, 0.4, 1)
 		}
