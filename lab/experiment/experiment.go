@@ -24,6 +24,7 @@ type Experiment struct {
 
 	file  string
 	lines []string
+	given map[string]int // line of each key
 }
 
 // Fixture is a setting or variable with its one value.

@@ -69,10 +69,10 @@ func (x *Experiment) cells() ([]Cell, error) {
 		})
 	})
 	if len(all) == 0 {
-		return nil, x.at(0, "leave-out leaves nothing")
+		return nil, x.at(x.given["leave-out"], "leave-out leaves nothing")
 	}
 	if len(all)*x.Repetitions > maxTrials {
-		return nil, x.at(0, "%d cells %d times are more than %d trials", len(all), x.Repetitions, maxTrials)
+		return nil, x.at(x.given["repetitions"], "%d cells %d times are more than %d trials", len(all), x.Repetitions, maxTrials)
 	}
 	return all, nil
 }

@@ -16,7 +16,7 @@ func keys() []string {
 
 // read reads what a file says, and checks what can be checked without building what it stands for.
 func read(name string, text []byte) (*Experiment, error) {
-	x := &Experiment{Scale: 1, file: name, lines: strings.Split(string(text), "\n")}
+	x := &Experiment{Scale: 1, file: name, lines: strings.Split(string(text), "\n"), given: map[string]int{}}
 	body, err := x.body(text)
 	if err != nil {
 		return nil, err
@@ -26,6 +26,7 @@ func read(name string, text []byte) (*Experiment, error) {
 		return nil, err
 	}
 	for _, e := range top {
+		x.given[e.key] = e.line
 		if !slices.Contains(keys(), e.key) {
 			return nil, x.at(e.line, "unknown key %q%s: an experiment has %s", e.key, meant(e.key, keys()), strings.Join(keys(), ", "))
 		}

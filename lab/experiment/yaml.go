@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,7 +38,7 @@ type entry struct {
 	value ast.Node
 }
 
-// entries lists a mapping's keys in the order of the file.
+// entries lists a mapping's keys in the order of the file. The parser has refused keys that are there twice.
 func (x *Experiment) entries(n ast.Node, what string) ([]entry, error) {
 	var values []*ast.MappingValueNode
 	switch n := n.(type) {
@@ -56,11 +55,7 @@ func (x *Experiment) entries(n ast.Node, what string) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := entry{key, line(v.Key), v.Value}
-		if slices.ContainsFunc(all, func(o entry) bool { return o.key == e.key }) {
-			return nil, x.at(e.line, "%s is given twice", e.key)
-		}
-		all = append(all, e)
+		all = append(all, entry{key, line(v.Key), v.Value})
 	}
 	return all, nil
 }
