@@ -50,7 +50,8 @@ func Study() study.Study {
 			"The abstract and the introduction promise energy, fault tolerance and the use of resources before, during and " +
 				"after migration; nothing of it was measured. See claim A-2.",
 			"The report takes it that more bandwidth means less downtime. QEMU stops the VM as soon as the rest fits into " +
-				"bandwidth × downtime limit, so it aims at the limit whatever the bandwidth. See claim A-Fig1-DT.",
+				"bandwidth × downtime limit, so that downtime is about the limit at any bandwidth, and falls only where less than " +
+				"that is left. See claim A-Fig1-DT.",
 			"Figures 1 and 2 come from a laptop and a desktop, 3 to 7 from two equal desktops: numbers of the first two cannot " +
 				"be set beside those of the others. No figure has repetitions or an interval.",
 		},
