@@ -64,6 +64,7 @@ func startProgram(p load.Part) (device, error) {
 			return nil, errors.Join(fmt.Errorf("%s: %w: %.120s", args[0], err, out), g.Close())
 		}
 	}
+	g.work.at = time.Now()
 	switch {
 	case r.poll != nil:
 		g.ended.Go(func() { g.poll(ctx) })
@@ -166,8 +167,8 @@ func (g *program) Close() error {
 type gauge struct {
 	mu    sync.Mutex
 	total float64
-	last  float64 // of it, in the last report
-	at    time.Time
+	last  float64   // of it, in the last report
+	at    time.Time // of the last report; at first of the start
 	took  time.Duration
 	shown float64
 }
@@ -175,10 +176,7 @@ type gauge struct {
 func (g *gauge) add(now time.Time, work float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.at.IsZero() {
-		g.took = now.Sub(g.at)
-	}
-	g.total, g.last, g.at = g.total+work, work, now
+	g.total, g.last, g.at, g.took = g.total+work, work, now, now.Sub(g.at)
 }
 
 func (g *gauge) read(now time.Time) uint64 {

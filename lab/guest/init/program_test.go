@@ -49,12 +49,15 @@ func TestRecipes(t *testing.T) {
 }
 
 func TestGauge(t *testing.T) {
-	var g gauge
 	at := func(ms int) time.Time { return time.Unix(100, 0).Add(time.Duration(ms) * time.Millisecond) }
+	g := gauge{at: at(0)}
 	if n := g.read(at(0)); n != 0 {
 		t.Errorf("%d before any report", n)
 	}
 	g.add(at(1000), 600)
+	if n := g.read(at(1100)); n != 60 {
+		t.Errorf("%d a tenth of a second after the first report, want 60", n)
+	}
 	g.add(at(2000), 600)
 	for ms, want := range map[int]uint64{2000: 600, 2250: 750, 2500: 900} {
 		fresh := gauge{total: g.total, last: g.last, at: g.at, took: g.took}
@@ -76,10 +79,11 @@ func TestAsk(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer string
 		want   float64
+		own    float64 // that a question adds
 	}{
 		"redis": {"$70\r\n# Stats\r\ntotal_connections_received:1\r\ntotal_commands_processed:42\r\n" +
-			"io_threaded_writes_processed:0\r\n\r\n", 42},
-		"memcached": {"STAT pid 1\r\nSTAT cmd_get 40\r\nSTAT cmd_set 3\r\nSTAT cmd_flush 7\r\nEND\r\n", 43},
+			"io_threaded_writes_processed:0\r\n\r\n", 42, 1},
+		"memcached": {"STAT pid 1\r\nSTAT cmd_get 40\r\nSTAT cmd_set 3\r\nSTAT cmd_flush 7\r\nEND\r\n", 43, 0},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -102,10 +106,10 @@ func TestAsk(t *testing.T) {
 			}
 		}()
 		pattern := map[string]string{"redis": redisWork, "memcached": memcachedWork}[name]
-		poll := ask(l.Addr().String(), "stats\r\n", pattern)
-		for range 3 {
-			if n, err := poll(); err != nil || n != c.want {
-				t.Errorf("%s: %g, %v, want %g", name, n, err, c.want)
+		poll := ask(l.Addr().String(), "stats\r\n", pattern, c.own)
+		for i := range 3 {
+			if n, err := poll(); err != nil || n != c.want-float64(i)*c.own {
+				t.Errorf("%s, question %d: %g, %v, want %g", name, i, n, err, c.want)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ type recipe struct {
 	prepare [][]string                   // run first, one after the other
 	server  []string                     // kept running
 	ready   string                       // address that the server answers on
+	check   []string                     // succeeds once the server does more than answer; none: it does so at once
 	load    [][]string                   // run once the server answers
 	client  []string                     // does the work
 	fresh   string                       // a folder that is made empty first
@@ -30,7 +31,7 @@ type recipe struct {
 
 const second = time.Second
 
-// What redis and memcached have done, in their statistics. The first counts the questions, too.
+// What redis and memcached have done, in their statistics. The first counts the questions for them, too.
 const (
 	redisWork     = `total_commands_processed:([0-9]+)`
 	memcachedWork = `STAT cmd_(?:get|set) ([0-9]+)`
@@ -55,13 +56,14 @@ func recipeOf(p load.Part) (recipe, error) {
 			parse:  number(`([0-9.]+) Mbits/sec`)},
 		"redis": {server: []string{"/usr/bin/redis-server", "--save", "", "--appendonly", "no", "--bind", "0.0.0.0",
 			"--protected-mode", "no", "--dir", "/tmp"}, ready: "127.0.0.1:6379",
-			poll: ask("127.0.0.1:6379", "INFO stats\r\n", redisWork)},
+			poll: ask("127.0.0.1:6379", "INFO stats\r\n", redisWork, 1)},
 		"memcached": {server: []string{"/usr/bin/memcached", "-u", "root", "-l", "0.0.0.0", "-m", inMiB, "-t", threads},
-			ready: "127.0.0.1:11211", poll: ask("127.0.0.1:11211", "stats\r\n", memcachedWork)},
+			ready: "127.0.0.1:11211", poll: ask("127.0.0.1:11211", "stats\r\n", memcachedWork, 0)},
 		"postgres": {user: 100, fresh: data,
 			prepare: [][]string{{pg + "initdb", "-D", data, "-A", "trust", "-N", "--no-locale", "-E", "UTF8"}},
 			server: []string{pg + "postgres", "-D", data, "-c", "unix_socket_directories=/tmp", "-c", "listen_addresses=127.0.0.1",
 				"-c", "shared_buffers=" + inMiB + "MB"}, ready: "127.0.0.1:5432",
+			check:  []string{pg + "pg_isready", "-q", "-h", "127.0.0.1"},
 			load:   [][]string{{pg + "pgbench", "-h", "127.0.0.1", "-i", "-q", "-s", "1", "postgres"}},
 			client: []string{pg + "pgbench", "-h", "127.0.0.1", "-c", threads, "-T", "86000", "-P", "1", "-n", "postgres"},
 			parse:  number(`s, ([0-9.]+) tps`)},
@@ -86,10 +88,12 @@ func number(pattern string) func(string) (float64, bool) {
 	}
 }
 
-// ask sends a server its question over one connection, and adds up the numbers that a pattern finds in the answer.
-func ask(address, question, pattern string) func() (float64, error) {
+// ask sends a server its question over one connection, and adds up the numbers that a pattern finds in the answer, less
+// what the questions themselves have added to them.
+func ask(address, question, pattern string, own float64) func() (float64, error) {
 	re := regexp.MustCompile(pattern)
 	var conn net.Conn
+	var asked float64
 	return func() (sum float64, err error) {
 		if conn == nil {
 			if conn, err = net.DialTimeout("tcp", address, second); err != nil {
@@ -106,6 +110,8 @@ func ask(address, question, pattern string) func() (float64, error) {
 		if err = conn.SetDeadline(time.Now().Add(second)); err != nil {
 			return 0, err
 		}
+		sum = -own * asked
+		asked++
 		if _, err = conn.Write([]byte(question)); err != nil {
 			return 0, err
 		}
@@ -129,7 +135,7 @@ func ask(address, question, pattern string) func() (float64, error) {
 	}
 }
 
-// await returns once the server answers.
+// await returns once the server answers, and is ready.
 func (r recipe) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -137,7 +143,13 @@ func (r recipe) await(ctx context.Context) error {
 	for {
 		conn, err := d.DialContext(ctx, "tcp", r.ready)
 		if err == nil {
-			return conn.Close()
+			conn.Close()
+			if r.check == nil {
+				return nil
+			}
+			if err = inDisk(ctx, r.user, r.check).Run(); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
