@@ -40,6 +40,9 @@ func Warnings(set results.Set) []string {
 	if off := numbers(set, isOff); len(off) > 0 {
 		add("%s: the guest's work was more than 3 %% off what the workload asks for", trialList(off))
 	}
+	if open := numbers(set, isOpen); len(open) > 0 {
+		add("%s: throughput was not back at 95 %% when the watching ended: loss and app-back are at least what is given", trialList(open))
+	}
 	cores := float64(max(set.Header.Machine.Cores, 1))
 	if busy := numbers(set, func(t results.Trial) bool { return t.Load > 1.5*cores }); len(busy) > 0 {
 		add("%s: the machine was busy with something else (load average above %g on %g cores)", trialList(busy), 1.5*cores, cores)
@@ -56,6 +59,11 @@ func Warnings(set results.Set) []string {
 func isOff(t results.Trial) bool {
 	off, ok := t.Metric("rate-error")
 	return ok && off > offRate
+}
+
+func isOpen(t results.Trial) bool {
+	l := t.Outcome.Loss
+	return t.Status == results.Done && (l != nil && !l.Complete || t.App != nil && !t.App.Complete)
 }
 
 // numbers are those of the trials that is holds for.
