@@ -117,23 +117,19 @@ func (a *App) back(answers []Sample, seen, started, ended time.Time, n *notes) {
 // gap finds the longest time without an answer. Where the client itself was late for most of it, it says so.
 func (a *App) gap(answers []Sample, seen, started time.Time, n *notes) {
 	slices.SortFunc(answers, func(x, y Sample) int { return x.answered().Compare(y.answered()) })
-	from := started
-	for i, s := range answers {
-		if s.answered().Before(started) {
-			from = s.answered()
-			continue
-		}
-		if gap := s.answered().Sub(from); gap > a.Gap {
-			a.Gap = gap
-			if i > 0 && s.Late > gap/2 {
-				n.warn("the client itself was %v late in a gap of %v", round(s.Late), round(gap))
-			}
+	from, late := started, time.Duration(0)
+	for _, s := range answers {
+		if !s.answered().Before(started) && s.answered().Sub(from) > a.Gap {
+			a.Gap, late = s.answered().Sub(from), s.Late
 		}
 		from = s.answered()
 	}
 	if open := seen.Sub(from); open > a.Gap {
-		a.Gap = open
+		a.Gap, late = open, 0
 		n.warn("%s did not answer in the last %v", a.Program, round(open))
+	}
+	if late >= noticeable && late > a.Gap/2 {
+		n.warn("the client itself was %v late in the longest gap (%v)", round(late), round(a.Gap))
 	}
 }
 
