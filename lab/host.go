@@ -15,6 +15,7 @@ import (
 	"walm/hypervisor/qemu"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/storage"
 )
 
 // machine is one QEMU process on a host, with its guest's control port.
@@ -24,6 +25,7 @@ type machine struct {
 	process process
 	qmp     string
 	console string
+	image   storage.Image // where the disk is on the host itself
 	vm      *qemu.VM
 	control *guest.Control
 	ended   chan struct{} // closed when the process has been waited for
@@ -36,6 +38,9 @@ func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *m
 	m := &machine{host: host, base: base, qmp: base + ".qmp", console: base + ".console"}
 	c := l.config
 	c.QMP, c.Console, c.Control, c.Incoming = m.qmp, m.console, base+".control", incoming
+	if c.Disk, err = l.attach(ctx, m, incoming); err != nil {
+		return nil, err
+	}
 	program := l.programs[host]
 	log, err := os.Create(base + ".log")
 	if err != nil {
@@ -122,8 +127,12 @@ func (m *machine) end() error {
 	if m.control != nil {
 		m.control.Close()
 	}
-	for _, kind := range []string{".qmp", ".control", ".console", ".log"} {
-		if gone := os.Remove(m.base + kind); !errors.Is(gone, fs.ErrNotExist) {
+	files := []string{m.base + ".qmp", m.base + ".control", m.base + ".console", m.base + ".log"}
+	if m.image.Path != "" {
+		files = append(files, m.image.Path)
+	}
+	for _, name := range files {
+		if gone := os.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"walm/hypervisor/qemu"
+	"walm/lab/experiment"
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
 	"walm/lab/netlab"
@@ -59,6 +60,7 @@ func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
 	l.next = to
 	listen := net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort)
 	l.pair = qemu.NewPair(l.current.vm, to.vm, listen, l.state.dir())
+	l.pair.CopyDisks = l.Spec.Storage == experiment.Copied
 	return l.pair, nil
 }
 

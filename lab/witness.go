@@ -152,6 +152,7 @@ func (w *witness) End(ctx context.Context, ends vm.Ends) (measure.Evidence, erro
 		Probes: probes, Pings: pings, Counts: w.counts, CPU: <-w.cpu,
 		Beats:  w.lab.guest.since(w.began, w.from.host),
 		Memory: w.memory(ctx, here),
+		Disk:   w.lab.checkDisk(ctx, here),
 	}, errors.Join(err, lost)
 }
 

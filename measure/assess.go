@@ -21,11 +21,18 @@ func Assess(e Evidence) Outcome {
 		Service: service(e, n),
 		Loss:    loss(e, t, n),
 		Memory:  e.Memory,
+		Disk:    e.Disk,
 	}
 	o.Bytes = traffic(e, t, claimed.Bytes, n)
 	o.Result, o.Detail = result(e, t, n)
 	if o.Result == Moved && t.end.IsZero() {
 		n.warn("the end of the migration was never seen: TMT is not known")
+	}
+	for _, ev := range e.Events {
+		if ev.Kind == vm.EventDisks && ev.Progress != nil {
+			n.warn("disks of %v were copied along: TMT holds that, bytes do where the link was counted, and forecasts do not",
+				ev.Progress.Total)
+		}
 	}
 	doubtClaims(o, t, told, n)
 	o.Warnings = n.warnings

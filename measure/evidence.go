@@ -36,5 +36,6 @@ type Evidence struct {
 	Counts  []Count
 	CPU     []Usage
 	Memory  *Memory
+	Disk    *Disk
 	Ends    vm.Ends // both ends, asked after the end
 }

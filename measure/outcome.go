@@ -31,6 +31,7 @@ type Outcome struct {
 	Service  *Service `json:",omitempty"` // from the probe; nil where nothing probed
 	Loss     *Loss    `json:",omitempty"` // from the guest's own throughput; nil where it is not told
 	Memory   *Memory  `json:",omitempty"` // the check of the guest's memory; nil where it cannot prove it
+	Disk     *Disk    `json:",omitempty"` // the check of the guest's disk; nil where nothing proves it
 	Warnings []string `json:",omitempty"`
 }
 
@@ -73,4 +74,11 @@ type Memory struct {
 	Bad     int  // pages that did not hold what was written to them
 	Written int  // of the checked pages, those written during the migration
 	Err     string
+}
+
+// Disk is the check, from outside, of what the guest has written to its disk.
+type Disk struct {
+	Blocks int // checked, of those that the guest was told are on its disk
+	Lost   int // of them, not there
+	Err    string
 }

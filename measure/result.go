@@ -14,6 +14,9 @@ func result(e Evidence, t timing, n *notes) (Result, string) {
 	if m := e.Memory; m != nil && m.Err != "" {
 		n.warn("check of the guest's memory: %s", m.Err)
 	}
+	if d := e.Disk; d != nil && d.Err != "" {
+		n.warn("check of the guest's disk: %s", d.Err)
+	}
 	side := vm.Source
 	switch r {
 	case Moved:
@@ -30,6 +33,9 @@ func result(e Evidence, t timing, n *notes) (Result, string) {
 		return Lost, detail + ", but the guest is dead: no heartbeat"
 	case m != nil && m.Bad > 0:
 		return Lost, fmt.Sprintf("%s, but its memory is corrupt: %d of %d pages", detail, m.Bad, m.Pages)
+	case e.Disk != nil && e.Disk.Lost > 0:
+		return Lost, fmt.Sprintf("%s, but its disk is corrupt: %d of %d blocks that it was told are written are not there",
+			detail, e.Disk.Lost, e.Disk.Blocks)
 	case m == nil && r == Moved && !showedLife(e, t):
 		n.warn("only the hypervisor says that the guest lives: nothing was heard of it since the move")
 	}

@@ -1,5 +1,5 @@
-// Package storage serves a guest's disk to the lab's hosts, from a third host: over NFS, iSCSI or NBD. The disk is a redo
-// overlay on an image that stays as it is.
+// Package storage is where a guest's disk is: on a third host that serves it to the others over NFS, iSCSI or NBD, or on
+// the guest's own host, from which it has to be copied. The disk is a redo overlay on an image that stays as it is.
 package storage
 
 import (
@@ -22,6 +22,7 @@ import (
 	"walm/hypervisor/qemu"
 	"walm/lab/debian"
 	"walm/lab/experiment"
+	"walm/lab/guest/load"
 	"walm/lab/netlab"
 	"walm/vm"
 )
@@ -37,16 +38,16 @@ const (
 	target  = "iqn.2026-11.walm:disks"
 )
 
-// Disk is a guest's disk that both hosts reach.
+// Disk is a guest's disk.
 type Disk struct {
 	Kind      experiment.Storage
 	Tools     debian.Storage
-	Dir       string // where the images are, on the serving host
+	Dir       string // where the images are, on the serving host or on each
 	Namespace string
 	Addr      netip.Addr
 }
 
-// Make makes the redo overlay on an image, or an empty disk of 64 MiB where there is none.
+// Make makes the redo overlay on an image, or on an empty disk for the disk workload where there is none.
 func (d Disk) Make(ctx context.Context, image string) error {
 	if err := os.MkdirAll(d.Dir, 0o755); err != nil {
 		return err
@@ -56,25 +57,23 @@ func (d Disk) Make(ctx context.Context, image string) error {
 		if err := os.WriteFile(below, nil, 0o644); err != nil {
 			return err
 		}
-		if err := os.Truncate(below, int64(64*vm.MiB)); err != nil {
+		if err := os.Truncate(below, int64(load.DiskRegion)); err != nil {
 			return err
 		}
 	} else if err := link(image, below); err != nil {
 		return err
 	}
-	size, err := os.Stat(below)
+	size, err := d.size()
 	if err != nil {
 		return err
 	}
 	over := filepath.Join(d.Dir, overlay)
-	args := []string{"create", "-q", "-f", "qcow2", over, strconv.FormatInt(size.Size(), 10)}
+	args := []string{"create", "-q", "-f", "qcow2", over, strconv.FormatInt(int64(size), 10)}
 	if d.Kind == experiment.NBD { // its server finds what is below by itself; of the others QEMU is told on its command line,
 		args = slices.Insert(args, 4, "-F", "raw", "-b", below) // which does not go with a name in the file
 	}
-	cmd := exec.CommandContext(ctx, d.Tools.Program("usr/bin/qemu-img"), args...)
-	cmd.Env = append(os.Environ(), d.Tools.Env()...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make a redo overlay: %w: %s", err, bytes.TrimSpace(out))
+	if err := d.tool(ctx, args...); err != nil {
+		return fmt.Errorf("make a redo overlay: %w", err)
 	}
 	if d.Kind == experiment.ISCSI { // a logical unit does not grow
 		return os.Truncate(over, int64(4*vm.GiB))
@@ -166,6 +165,8 @@ func (d Disk) Await(ctx context.Context) error {
 // Node is the disk as a host's QEMU opens it.
 func (d Disk) Node() *qemu.Node {
 	switch d.Kind {
+	case experiment.Copied:
+		return d.Image().Node()
 	case experiment.NFS:
 		file := func(name string) map[string]any {
 			return map[string]any{"driver": "nfs", "server": map[string]any{"type": "inet", "host": d.Addr.String()},

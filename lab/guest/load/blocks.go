@@ -87,24 +87,28 @@ func LastBlock(region []byte) (last Block) {
 	return last
 }
 
-// CheckBlocks says which blocks up to last are not in the region, which may hold later ones: the guest goes on.
-func CheckBlocks(region []byte, last Block) error {
+// BlockCheck is what a check of a disk's blocks found.
+type BlockCheck struct {
+	Blocks int    // that must be there
+	Lost   int    // of them, not there
+	First  string // one of these, in words
+}
+
+// CheckBlocks looks whether the last blocks of a run, up to last, are in a region. Later ones may be: the guest goes on.
+func CheckBlocks(region []byte, last Block) (BlockCheck, error) {
 	if len(region) != int(DiskRegion) {
-		return fmt.Errorf("the disk workload's region is %v and not %v", vm.Bytes(len(region)), DiskRegion)
+		return BlockCheck{}, fmt.Errorf("the region of the disk workload is %v and not %v", vm.Bytes(len(region)), DiskRegion)
 	}
-	lost, example := 0, ""
-	for n := last.N; n > 0 && n+uint64(slots) > last.N; n-- {
+	c := BlockCheck{Blocks: int(min(last.N, uint64(slots)))}
+	for n := last.N - uint64(c.Blocks) + 1; n <= last.N; n++ {
 		want := Block{last.Run, n}
-		at := want.Offset()
-		got, ok := ReadBlock(region[at : at+int64(vm.Page)])
-		if !ok || got.Run != want.Run || got.N < n {
-			lost++
-			example = fmt.Sprintf("block %d, whose place holds %s", n, got.describe(ok))
+		got, ok := ReadBlock(region[want.Offset():][:vm.Page])
+		if ok && got.Run == want.Run && got.N >= n {
+			continue
+		}
+		if c.Lost++; c.Lost == 1 {
+			c.First = fmt.Sprintf("block %d, whose place holds %s", n, got.describe(ok))
 		}
 	}
-	if lost > 0 {
-		return fmt.Errorf("%d of the last %d blocks that the guest was told are on its disk are not there, such as %s",
-			lost, min(last.N, uint64(slots)), example)
-	}
-	return nil
+	return c, nil
 }

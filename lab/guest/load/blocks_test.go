@@ -31,13 +31,16 @@ func TestBlocks(t *testing.T) {
 	if last != (Block{8, uint64(slots) + 200}) {
 		t.Errorf("the last block is %v", last)
 	}
-	if err := CheckBlocks(region, last); err != nil {
-		t.Error(err)
+	if c, err := CheckBlocks(region, last); err != nil || c != (BlockCheck{Blocks: slots}) {
+		t.Errorf("%+v, %v", c, err)
 	}
-	if err := CheckBlocks(region, Block{8, last.N - 50}); err != nil {
-		t.Errorf("blocks after the last one that counts: %v", err)
+	if c, err := CheckBlocks(region, Block{8, last.N - 50}); err != nil || c != (BlockCheck{Blocks: slots}) {
+		t.Errorf("with blocks after the last one that counts: %+v, %v", c, err)
 	}
-	if err := CheckBlocks(region[:len(region)-1], last); err == nil {
+	if c, err := CheckBlocks(region, Block{}); err != nil || c != (BlockCheck{}) {
+		t.Errorf("before the first block: %+v, %v", c, err)
+	}
+	if _, err := CheckBlocks(region[:len(region)-1], last); err == nil {
 		t.Error("a region that is cut short passes")
 	}
 }
@@ -56,9 +59,9 @@ func TestLostBlocks(t *testing.T) {
 		region := make([]byte, DiskRegion)
 		written(t, region, run, n)
 		lose(region[at:][:vm.Page])
-		err := CheckBlocks(region, Block{run, n})
-		if err == nil || !strings.Contains(err.Error(), "1 of the last 500") || !strings.Contains(err.Error(), "block 123") {
-			t.Errorf("%s: %v", name, err)
+		c, err := CheckBlocks(region, Block{run, n})
+		if err != nil || c.Blocks != 500 || c.Lost != 1 || !strings.Contains(c.First, "block 123") {
+			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 		if err := (Block{run, 123 + uint64(slots)}).Replaces(region[at:][:vm.Page]); err == nil {
 			t.Errorf("%s: the workload does not see it", name)
@@ -66,7 +69,7 @@ func TestLostBlocks(t *testing.T) {
 	}
 	region := make([]byte, DiskRegion)
 	written(t, region, run, n)
-	if err := CheckBlocks(region, Block{run, n + 1}); err == nil {
+	if c, _ := CheckBlocks(region, Block{run, n + 1}); c.Lost != 1 {
 		t.Error("the last block is missing, and nobody misses it")
 	}
 }
