@@ -116,6 +116,9 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 		return nil, err
 	}
 	defer into.Close()
+	if begun := into.Set.Header.Version; begun != version {
+		fmt.Fprintf(r.err, "%s was begun by walm %s, and this is %s: are they alike?\n", r.results, begun, version)
+	}
 	for _, d := range into.Set.Damaged {
 		fmt.Fprintf(r.err, "%s: %s: it is left out, and its trial is run again\n", r.results, d)
 	}
