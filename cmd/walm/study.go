@@ -19,8 +19,8 @@ func newStudy() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "study",
 		Short: "Publications on live migration, reproduced claim by claim",
-		Long: `A study is a publication, experiments that put its claims to the test, and what they found. walm carries the results that
-it was made with; study run makes them anew on this machine.`,
+		Long: `A study is a publication, experiments that put its claims to the test, and what they found. walm carries the results
+that it was made with; study run makes them anew on this machine.`,
 	})
 	cmd.AddCommand(newStudyList(), newStudyRun(), newStudyReport())
 	return cmd

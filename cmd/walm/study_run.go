@@ -34,8 +34,8 @@ func newStudyRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run STUDY",
 		Short: "Run a study's experiments on this machine",
-		Long: `run carries out a study's experiments, one after the other, and keeps what each migration cost in DIR, a file an experiment.
-It needs root. What was interrupted, even by a loss of power, goes on where it stopped when it is run again.`,
+		Long: `run carries out a study's experiments, one after the other, and keeps what each migration cost in DIR, a file an
+experiment. It needs root. What was interrupted, even by a loss of power, goes on where it stopped when it is run again.`,
 		Example: `  walm study run icclab --results ./icclab
   walm study run icclab --results ./icclab --only convergence.yaml
   walm study run icclab --results ./icclab-full --full`,
