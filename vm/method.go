@@ -67,6 +67,10 @@ const (
 	MaxDowntimeLimit = 2000 * time.Second
 )
 
+// postcopyLimit keeps what is copied until the switch to post-copy takes effect from ending as pre-copy, which QEMU does
+// with all that fits into the limit: at 10 Gbit/s and the default of 300 ms, 375 MB.
+const postcopyLimit = time.Millisecond
+
 // DefaultParams are the parameters that m runs with unless something better is known.
 func DefaultParams(m Method) Params {
 	switch m {
@@ -77,8 +81,10 @@ func DefaultParams(m Method) Params {
 			ThrottleIncrement: DefaultThrottleIncrement, ThrottleMax: DefaultThrottleMax}
 	case Hybrid:
 		return Params{DowntimeLimit: DefaultDowntimeLimit, Passes: 1}
-	case PreCopy, PostCopy:
+	case PreCopy:
 		return Params{DowntimeLimit: DefaultDowntimeLimit}
+	case PostCopy:
+		return Params{DowntimeLimit: postcopyLimit}
 	}
 	return Params{}
 }

@@ -41,7 +41,8 @@ var moves = []move{
 	}, want: migrate.Completed},
 	{name: "post-copy", method: vm.PostCopy, params: func(p *vm.Params) { p.Bandwidth, p.Preempt = 1e6, true },
 		want: migrate.Completed},
-	{name: "post-copy-too-late", method: vm.PostCopy, want: migrate.Completed}, // all memory was there before the switch
+	{name: "post-copy-too-late", method: vm.PostCopy, params: func(p *vm.Params) { p.DowntimeLimit = vm.DefaultDowntimeLimit },
+		want: migrate.Completed}, // all memory was there before the switch
 	{name: "hybrid", method: vm.Hybrid, params: func(p *vm.Params) { p.Bandwidth, p.Preempt = 1e6, true },
 		want: migrate.Completed},
 	{name: "interrupted", method: vm.PreCopy, params: func(p *vm.Params) { p.Bandwidth = 1e6 },
