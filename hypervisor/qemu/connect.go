@@ -59,7 +59,16 @@ const (
 )
 
 // Meter measures the path that a migration would take.
-func (p *Pair) Meter(ctx context.Context) (vm.Link, error) {
+func (p *Pair) Meter(ctx context.Context) (link vm.Link, err error) {
+	for range 3 { // a host can be too busy to carry anything for so short a time
+		if link, err = p.meter(ctx); !errors.Is(err, errStarved) {
+			break
+		}
+	}
+	return link, err
+}
+
+func (p *Pair) meter(ctx context.Context) (vm.Link, error) {
 	host, _, err := net.SplitHostPort(p.Listen)
 	if err != nil {
 		return vm.Link{}, fmt.Errorf("measure the link to %q: %w", p.Listen, err)

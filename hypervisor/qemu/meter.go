@@ -12,6 +12,8 @@ import (
 	"walm/vm"
 )
 
+var errStarved = errors.New("too little of the time carried data")
+
 // sliceRates reads until the deadline of r and gives the rate of each slice after the first stretch.
 func sliceRates(r io.Reader, began time.Time) ([]float64, error) {
 	buf := make([]byte, 256<<10)
@@ -31,7 +33,7 @@ func sliceRates(r io.Reader, began time.Time) ([]float64, error) {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if len(rates) < 3 {
-				return nil, fmt.Errorf("only %d slices of %s carried data", len(rates), meterSlice)
+				return nil, fmt.Errorf("%w: only %d slices of %s did", errStarved, len(rates), meterSlice)
 			}
 			return rates, nil
 		case err != nil:
