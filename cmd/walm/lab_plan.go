@@ -41,7 +41,7 @@ boots, and how long it takes. Nothing is run, and root is not needed. docs/exper
 		},
 	}
 	parsed(cmd.Flags(), &output, "output,o", "FORMAT", "text", "text or json", oneOf("text", "json"))
-	cmd.Flags().StringVar(&file, "results", "", "results that are there already: what is left to run, and how long that takes by them")
+	cmd.Flags().StringVar(&file, "results", "", "results that are there already, for what is left to run and how long that takes")
 	return cmd
 }
 
@@ -147,8 +147,8 @@ func (p *planned) text(to io.Writer) error {
 	case len(p.done) > 0:
 		fmt.Fprintf(to, "boots: %d; time: about %s, by the trials that have ended\n", p.total, report.Duration(trial.Left(p.left, p.done)))
 	default:
-		fmt.Fprintf(to, "boots: %d; time: from %s, if each working set is sent once, to %s, if no migration ends before its limit\n", p.total,
-			report.Duration(least), report.Duration(most))
+		fmt.Fprintf(to, "boots: %d; time: from %s, if each working set is sent once, to %s, if no migration ends before its limit\n",
+			p.total, report.Duration(least), report.Duration(most))
 	}
 	for _, w := range p.Warnings {
 		fmt.Fprintln(to, "!", w)
