@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +69,8 @@ func (p *Pair) begin(m *mirror, params vm.Params) {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), patience)
 		defer cancel()
-		if now, asked := p.Source.migration(ctx); asked == nil && (now.Status == statusPaused || now.Status == vm.StatusActive) {
+		now, asked := p.Source.migration(ctx)
+		if asked == nil && slices.Contains([]vm.Status{vm.StatusSetup, vm.StatusActive, statusPaused}, now.Status) {
 			_ = p.Source.conn.Do(ctx, "migrate_cancel", nil, nil) // where that fails the machine asks for it again
 		}
 		err = errors.Join(err, p.closeDrives(ctx, m.drives))
