@@ -29,6 +29,7 @@ type migration struct {
 	listen    string
 	link      vm.Rate
 	dryRun    bool
+	copyDisks bool
 	stateDir  string
 }
 
@@ -60,6 +61,8 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 	policyFlags(fs, &m.policy)
 	tuneFlags(fs, &m.tune, &m.noPreempt)
 	parsed(fs, &m.link, "link", "RATE", "", "bandwidth of the link (default: measured with a short burst)", rate)
+	fs.BoolVar(&m.copyDisks, "copy-disks", false,
+		"copy the disks first, to empty images of the same size at the destination, on\nthe port after that of --listen: for hosts that share none")
 	fs.BoolVar(&m.dryRun, "dry-run", false, "forecast, check and choose, but move nothing")
 	fs.StringVar(&m.html, "html", "", "write a report as one HTML page to this file")
 	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
@@ -107,6 +110,7 @@ func (m *migration) run(ctx context.Context, source string) error {
 	}
 	defer dst.Close()
 	pair := qemu.NewPair(src, dst, m.listen, dir)
+	pair.CopyDisks = m.copyDisks
 	defer pair.Close()
 	if err := m.check(ctx, pair); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -168,9 +167,6 @@ func (s Setup) impossible() (string, error) {
 	switch {
 	case s.Workload.Disk() && s.Storage == NoDisk:
 		return "storage", fmt.Errorf("%s needs a disk: say storage: nfs, iscsi, nbd or copied", s.Workload)
-	case s.Storage == Copied && slices.ContainsFunc(s.methods(), vm.Method.Postcopies):
-		return "storage", errors.New("post-copy and hybrid would run the guest before its disk is there: storage: copied goes " +
-			"with methods that stop it last")
 	case s.Choice == Fixed && p.ThrottleInitial > p.ThrottleMax:
 		return "throttle-initial", fmt.Errorf("the first throttle, %d %%, is above the limit, %d %%", p.ThrottleInitial, p.ThrottleMax)
 	}

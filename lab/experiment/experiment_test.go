@@ -134,8 +134,6 @@ func TestErrors(t *testing.T) {
 		"workload":         {"cyclic:", "cyclical:", 11, `unknown workload "cyclical"`},
 		"share of a rate":  {"rate: [0,", "rate: [50%,", 11, "rate=50%"},
 		"disk":             {`"cyclic:`, `"disk:rate=9+cyclic:`, 11, "needs a disk"},
-		"copied":           {"link: 1Gbit/s", "method: hybrid\n  storage: copied", 11, "before its disk is there"},
-		"copied by chance": {"link: 1Gbit/s", "method: random\n  storage: copied", 11, "before its disk is there"},
 		"multifd":          {"link: 1Gbit/s", "method: post-copy\n  multifd: 4", 11, "goes with method: stop-and-copy, pre-copy, auto-converge"},
 		"passes":           {"link: 1Gbit/s", "passes: 4", 10, "passes goes with method: hybrid, walm, random, and the method is pre-copy"},
 		"Xen's rule":       {"link: 1Gbit/s", "method: post-copy\n  stop-rule: xen", 11, "stop-rule goes with method: pre-copy"},

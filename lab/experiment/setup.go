@@ -66,7 +66,7 @@ const (
 	NFS    Storage = "nfs"
 	ISCSI  Storage = "iscsi"
 	NBD    Storage = "nbd"
-	Copied Storage = "copied" // on the host itself: mirrored to the destination while the guest runs
+	Copied Storage = "copied" // on the host itself: copied to the destination before memory, and kept the same until the switch
 )
 
 // Boot says whether going from s to next needs a guest that boots anew.
