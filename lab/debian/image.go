@@ -111,7 +111,10 @@ func makeImage(ctx context.Context, root string) (string, error) {
 	}
 	for name, text := range accounts() {
 		path := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.RemoveAll(path), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.RemoveAll(path)); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return "", err
 		}
 	}
@@ -121,8 +124,8 @@ func makeImage(ctx context.Context, root string) (string, error) {
 	}
 	image := root + ".ext4"
 	cmd := exec.CommandContext(ctx, "mke2fs", "-q", "-t", "ext4", "-d", root, "-U", imageUUID, "-L", "walm-programs",
-		"-b", "4096", "-m", "0", "-O", "^has_journal,^metadata_csum_seed", "-E", "hash_seed="+imageUUID+",root_owner=0:0,lazy_itable_init=0",
-		image, fmt.Sprintf("%dk", imageSize/vm.KiB))
+		"-b", "4096", "-m", "0", "-O", "^has_journal,^metadata_csum_seed",
+		"-E", "hash_seed="+imageUUID+",root_owner=0:0,lazy_itable_init=0", image, fmt.Sprintf("%dk", imageSize/vm.KiB))
 	cmd.Env = fakeTime()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("mke2fs: %w: %s", err, strings.TrimSpace(string(out)))
