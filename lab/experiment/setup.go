@@ -87,14 +87,3 @@ func (s Setup) machine() machine {
 	_, programs := s.Workload.Find(load.Program)
 	return machine{s.QEMU, s.Destination, s.Accelerator, s.VCPUs, s.Memory, s.Separate, s.Storage, programs}
 }
-
-// methods are those that may run.
-func (s Setup) methods() []vm.Method {
-	switch {
-	case s.Choice == Fixed:
-		return []vm.Method{s.Method}
-	case len(s.Among) > 0:
-		return s.Among
-	}
-	return vm.Methods()
-}
