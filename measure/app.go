@@ -135,10 +135,10 @@ func (a *App) gap(answers []Sample, seen, started time.Time, n *notes) {
 
 func (s Sample) answered() time.Time { return s.Due.Add(s.Took) }
 
-// last is until when a client watched: when the last request was due.
+// last is until when a client watched, as far as its samples tell.
 func last(samples []Sample) (at time.Time) {
 	for _, s := range samples {
-		at = later(at, s.Due)
+		at = later(at, s.answered())
 	}
 	return at
 }

@@ -48,7 +48,7 @@ func TestAssessApp(t *testing.T) {
 				s.Failed, s.Took = true, time.Second
 			}
 		}),
-			want{failed: 2600, gap: 2598 * ms, p99: 2 * ms, during: time.Second, backFrom: 2990 * ms, backTo: 3 * time.Second,
+			want{failed: 2600, gap: 3598 * ms, p99: 2 * ms, during: time.Second, backFrom: 3990 * ms, backTo: 4 * time.Second,
 				warning: "not back"}},
 		"a connection lost": {requests(func(d time.Duration, s *Sample) {
 			if d >= 500*ms && d < 800*ms {

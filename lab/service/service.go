@@ -28,7 +28,8 @@ type Client struct {
 	ended    sync.WaitGroup
 
 	mu      sync.Mutex
-	samples []measure.Sample
+	samples []measure.Sample // decided
+	open    []time.Time      // when those that wait for their answer were due
 }
 
 const (
@@ -38,6 +39,8 @@ const (
 	// patience is how long an answer is waited for before the connection is given up. It is longer than a VM stands in
 	// any migration that a service survives; TCP itself would wait for a quarter of an hour.
 	patience = 30 * time.Second
+	// overdue is a time in which clients that people wait for have given up.
+	overdue = time.Second
 	// again is the time between two attempts to connect.
 	again = 100 * time.Millisecond
 )
@@ -78,12 +81,18 @@ func Start(ctx context.Context, dial Dial, p load.Part) (*Client, error) {
 	return c, nil
 }
 
-// Samples are the requests that were due from a time on and are decided, in the order in which they were decided. Those
-// that still wait for their answer are not among them.
+// Samples are the requests that were due from a time on, in the order in which they were decided. Those that have waited
+// for their answer for overdue count as failed so far; younger ones are not among them.
 func (c *Client) Samples(from time.Time) []measure.Sample {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(c.samples), func(s measure.Sample) bool { return s.Due.Before(from) })
+	all := slices.Clone(c.samples)
+	for _, due := range c.open {
+		if waited := time.Since(due); waited > overdue {
+			all = append(all, measure.Sample{Due: due, Took: waited, Failed: true})
+		}
+	}
+	return slices.DeleteFunc(all, func(s measure.Sample) bool { return s.Due.Before(from) })
 }
 
 // Stop ends the asking, and returns all samples. Requests that were waiting for an answer have failed.
@@ -100,6 +109,20 @@ func (c *Client) keep(s measure.Sample) {
 		c.samples = slices.Clone(c.samples[kept/2:])
 	}
 	c.samples = append(c.samples, s)
+}
+
+// wait says that a request waits for its answer; decide, that the one which has waited longest does no more.
+func (c *Client) wait(due time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = append(c.open, due)
+}
+
+func (c *Client) decide(s measure.Sample) {
+	c.mu.Lock()
+	c.open = c.open[1:]
+	c.mu.Unlock()
+	c.keep(s)
 }
 
 // connect waits until the program takes a connection.

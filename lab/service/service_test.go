@@ -271,6 +271,26 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestSilent counts requests that nobody answers, while they are still waited for.
+func TestSilent(t *testing.T) {
+	f := newFake(t, "redis")
+	c := start(t, f, 200)
+	until(t, c, "good", good)
+	f.mu.Lock() // the server stands
+	began := time.Now()
+	until(t, c, "overdue", func(s measure.Sample) bool { return s.Failed && s.Took > overdue && s.Due.After(began) })
+	f.mu.Unlock()
+	changed := time.Now()
+	until(t, c, "good again", func(s measure.Sample) bool { return good(s) && s.Due.After(changed) })
+	if slices.ContainsFunc(c.Samples(began), func(s measure.Sample) bool { return s.Failed }) {
+		t.Error("requests that were answered late have failed")
+	}
+	c.Stop()
+	if len(c.open) > 0 {
+		t.Errorf("%d requests wait for ever", len(c.open))
+	}
+}
+
 func TestStartRefuses(t *testing.T) {
 	f := newFake(t, "redis")
 	if _, err := Start(t.Context(), f.dial, load.Part{Kind: load.Program, Name: "python"}); err == nil {

@@ -48,7 +48,7 @@ func (c *Client) talk(ctx context.Context, conn net.Conn, due *schedule) {
 	close(pending)
 	<-heard
 	for q := range pending {
-		c.keep(q.sample(false, false))
+		c.decide(q.sample(false, false))
 		if q.want == nil {
 			c.keys.forget(q.key) // it may have been written, or not
 		}
@@ -60,7 +60,7 @@ func (c *Client) hear(conn net.Conn, pending <-chan asked) {
 	in := newAnswers(conn)
 	for q := range pending {
 		if conn.SetReadDeadline(time.Now().Add(patience)) != nil {
-			c.keep(q.sample(false, false))
+			c.decide(q.sample(false, false))
 			return
 		}
 		var got []byte
@@ -71,7 +71,7 @@ func (c *Client) hear(conn net.Conn, pending <-chan asked) {
 			got, err = c.protocol.value(in)
 		}
 		wrong := err == nil && q.want != nil && !bytes.Equal(got, q.want)
-		c.keep(q.sample(err == nil && !wrong, wrong))
+		c.decide(q.sample(err == nil && !wrong, wrong))
 		if _, refused := errors.AsType[refusal](err); err != nil && !refused {
 			return
 		}
@@ -106,9 +106,11 @@ func (c *Client) ask(ctx context.Context, conn net.Conn, due *schedule, pending 
 			} else {
 				out = c.protocol.get(out, q.key)
 			}
+			c.wait(at)
 			select {
 			case pending <- q:
 			case <-ctx.Done():
+				c.decide(q.sample(false, false))
 				return
 			}
 		}
