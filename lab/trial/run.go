@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"walm/lab"
 	"walm/lab/experiment"
 	"walm/lab/results"
 	"walm/migrate"
@@ -14,6 +15,7 @@ import (
 
 // Watch is who a run talks to. A nil function is not called.
 type Watch struct {
+	Hosts  *lab.Hosts                             // that it runs on; nil: namespaces of this machine
 	Begin  func(experiment.Trial)                 // a trial begins
 	Step   func(string)                           // what goes on in it
 	Update func(migrate.Update)                   // its migration, as it goes
@@ -50,7 +52,7 @@ func Open(path string, x *experiment.Experiment, text []byte, version string) (*
 // Run runs what of a plan is not in the results, in its order, and adds it to them. When ctx ends, so does the trial
 // under way, safely and without an outcome; the error is then ctx's.
 func Run(ctx context.Context, plan []experiment.Trial, into *results.File, w Watch) error {
-	return run(ctx, plan, into, &Bench{Step: w.Step, Update: w.Update}, w)
+	return run(ctx, plan, into, &Bench{Hosts: w.Hosts, Step: w.Step, Update: w.Update}, w)
 }
 
 func run(ctx context.Context, plan []experiment.Trial, into *results.File, b tryer, w Watch) (err error) {
