@@ -69,6 +69,7 @@ func (p *Pair) begin(m *mirror, params vm.Params) {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), patience)
 		defer cancel()
+		// Also where post-copy was asked for: it does not begin before migrate-continue, which was not sent.
 		now, asked := p.Source.migration(ctx)
 		if asked == nil && slices.Contains([]vm.Status{vm.StatusSetup, vm.StatusActive, statusPaused}, now.Status) {
 			_ = p.Source.conn.Do(ctx, "migrate_cancel", nil, nil) // where that fails the machine asks for it again

@@ -17,7 +17,23 @@ func Say(e stats.Estimate, unit string) string {
 	if math.IsInf(e.Mid, 1) {
 		return fmt.Sprintf("never ended (n = %d)", e.N)
 	}
-	return fmt.Sprintf("%s (%s – %s, n = %d)", Quantity(e.Mid, unit), digits(e.Lo), digits(e.Hi), e.N)
+	factor, unit := prefixed(e.Mid, unit)
+	return fmt.Sprintf("%s (%s – %s, n = %d)", Quantity(e.Mid/factor, unit), digits(e.Lo/factor), digits(e.Hi/factor), e.N)
+}
+
+// prefixed is the unit that a number of bytes is told in, and what it is divided by for that.
+func prefixed(v float64, unit string) (float64, string) {
+	if unit == "B" || unit == "B/s" {
+		for _, p := range []struct {
+			factor float64
+			name   string
+		}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+			if math.Abs(v) >= p.factor && !math.IsInf(v, 0) {
+				return p.factor, p.name + unit
+			}
+		}
+	}
+	return 1, unit
 }
 
 // SayComparison is a paired comparison as findings show it.
@@ -30,10 +46,11 @@ func SayComparison(c stats.Comparison, unit string) string {
 
 // Quantity shows three significant digits with a unit.
 func Quantity(v float64, unit string) string {
+	factor, unit := prefixed(v, unit)
 	if unit == "" {
 		return digits(v)
 	}
-	return digits(v) + " " + unit
+	return digits(v/factor) + " " + unit
 }
 
 // digits shows three significant digits.

@@ -40,40 +40,73 @@ func startProgram(p load.Part) (device, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g := &program{recipe: r, stop: stop}
+	if err := g.begin(ctx); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
+}
+
+// begin starts the program and returns once it works.
+func (g *program) begin(ctx context.Context) error {
+	r := g.recipe
 	if r.fresh != "" {
 		dir := disk + r.fresh
 		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.Chown(dir, int(r.user), int(r.user))); err != nil {
-			stop()
-			return nil, err
+			return err
 		}
 	}
-	for _, args := range r.prepare {
-		if out, err := inDisk(ctx, r.user, args).CombinedOutput(); err != nil {
-			stop()
-			return nil, fmt.Errorf("%s: %w: %.120s", args[0], err, out)
-		}
+	if err := g.run(ctx, r.prepare); err != nil {
+		return err
 	}
 	if len(r.server) > 0 {
 		g.ended.Go(func() { g.keep(ctx, r.server, nil) })
 		if err := r.await(ctx); err != nil {
-			return nil, errors.Join(err, g.Close())
+			return errors.Join(err, g.Err())
 		}
 	}
-	for _, args := range r.load {
-		if out, err := inDisk(ctx, r.user, args).CombinedOutput(); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w: %.120s", args[0], err, out), g.Close())
-		}
+	if err := g.run(ctx, r.load); err != nil {
+		return err
 	}
 	g.work.at = time.Now()
 	switch {
-	case r.poll != nil:
+	case r.poll != nil: // its clients come when it is there
 		g.ended.Go(func() { g.poll(ctx) })
+		return nil
 	case r.again:
 		g.ended.Go(func() { g.repeat(ctx) })
 	default:
 		g.ended.Go(func() { g.keep(ctx, r.client, r.parse) })
 	}
-	return g, nil
+	return g.await(ctx)
+}
+
+// run runs commands one after the other.
+func (g *program) run(ctx context.Context, all [][]string) error {
+	for _, args := range all {
+		if out, err := inDisk(ctx, g.recipe.user, args).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %.120s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// await returns at the first report of work: before, a migration would find a guest that does nothing.
+func (g *program) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !g.work.begun() {
+		if err := g.Err(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s has said nothing of any work: %w", g.recipe.client[0], ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // keep runs a command that is not to end, and takes its progress from what it prints.
@@ -177,6 +210,12 @@ func (g *gauge) add(now time.Time, work float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.total, g.last, g.at, g.took = g.total+work, work, now, now.Sub(g.at)
+}
+
+func (g *gauge) begun() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.total > 0
 }
 
 func (g *gauge) read(now time.Time) uint64 {
