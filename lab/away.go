@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"walm/hypervisor/qemu"
+	"walm/lab/experiment"
 	"walm/lab/hosts"
 	"walm/lab/netlab"
+	"walm/lab/results"
 	"walm/lab/service"
 	"walm/measure"
 	"walm/observe"
@@ -68,10 +70,27 @@ func (h *Hosts) Check(s Spec) error {
 	return nil
 }
 
+// Ask finds out whether the hosts can do what a setup asks of them, before anything is begun, and what runs there.
+func (h *Hosts) Ask(ctx context.Context, s experiment.Setup) (results.Machine, error) {
+	m := results.Machine{Hosts: h.A + " and " + h.B + ", through ssh"}
+	for _, target := range []string{h.A, h.B} {
+		f, err := (hosts.Host{Target: target}).Ask(ctx, h.needs(s.Accelerator, s.Memory))
+		if err != nil {
+			return m, err
+		}
+		m.QEMU = append(m.QEMU, f.QEMU)
+	}
+	return m, nil
+}
+
+func (h *Hosts) needs(accelerator string, memory vm.Bytes) hosts.Needs {
+	return hosts.Needs{QEMU: h.program(), Machine: machineType, Bridge: h.Bridge, Device: h.Device, Accelerator: accelerator,
+		Memory: memory}
+}
+
 // goAway connects to the hosts, asks what they have, and gives each its folder with what the guest boots from.
 func (l *Lab) goAway(ctx context.Context, h *Hosts, kernel, initrd string) (*away, error) {
 	a := &away{Hosts: h, state: &l.state, speed: l.Spec.Link, folders: map[netlab.Side]hosts.Folder{}, facts: map[netlab.Side]hosts.Facts{}}
-	program := h.program()
 	for side, target := range map[netlab.Side]string{netlab.A: h.A, netlab.B: h.B} {
 		host := hosts.Host{Target: target, Control: filepath.Join(l.state.dir(), string(side)+".ssh")}
 		cmd := host.Master()
@@ -89,8 +108,7 @@ func (l *Lab) goAway(ctx context.Context, h *Hosts, kernel, initrd string) (*awa
 			text, _ := os.ReadFile(said.Name())
 			return a, fmt.Errorf("reach %s: %w: %s; try: ssh -o BatchMode=yes %s true", target, err, tail(text), target)
 		}
-		if a.facts[side], err = host.Ask(ctx, hosts.Needs{QEMU: program, Machine: machineType, Bridge: h.Bridge, Device: h.Device,
-			Accelerator: l.Spec.Accelerator, Memory: l.Spec.Memory}); err != nil {
+		if a.facts[side], err = host.Ask(ctx, h.needs(l.Spec.Accelerator, l.Spec.Memory)); err != nil {
 			return a, err
 		}
 		// Not where labs of that machine's own are, which its walm clears away.

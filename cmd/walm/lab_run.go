@@ -117,7 +117,14 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 			return nil, fmt.Errorf("--record: %w", err)
 		}
 	}
-	into, _, err := trial.Open(r.results, x, text, version)
+	on := trial.ThisMachine()
+	if hosts != nil {
+		r.step("asking the hosts")
+		if on, err = hosts.Ask(ctx, chosen[0].Setup); err != nil {
+			return nil, err
+		}
+	}
+	into, _, err := trial.Open(r.results, x, text, version, on)
 	if err != nil {
 		return nil, err
 	}

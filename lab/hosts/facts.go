@@ -62,7 +62,10 @@ func parse(out string) map[string]string {
 
 // judge holds what a host said against what is needed.
 func judge(said map[string]string, n Needs) (Facts, error) {
-	f := Facts{QEMU: said["qemu"], Address: said["device"]}
+	f := Facts{QEMU: said["qemu"]}
+	if n.Device != "" {
+		f.Address = said["device"]
+	}
 	if route := strings.Fields(said["ssh"]); n.Device == "" && len(route) == 4 {
 		f.Address = route[2] // of the server, as the client reached it
 	}

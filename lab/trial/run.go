@@ -34,8 +34,10 @@ type tryer interface {
 	Close() error
 }
 
-// Open opens the results of an experiment at path, to be added to, and makes the file where there is none.
-func Open(path string, x *experiment.Experiment, text []byte, version string) (*results.File, []experiment.Trial, error) {
+// Open opens the results of an experiment at path, to be added to, and makes the file where there is none. m is what it
+// runs on; its versions of QEMU are the plan's where it names none.
+func Open(path string, x *experiment.Experiment, text []byte, version string, m results.Machine) (*results.File,
+	[]experiment.Trial, error) {
 	plan, err := x.Plan()
 	if err != nil {
 		return nil, nil, err
@@ -44,8 +46,11 @@ func Open(path string, x *experiment.Experiment, text []byte, version string) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(m.QEMU) == 0 {
+		m.QEMU = suites(plan)
+	}
 	f, err := results.Open(path, results.Header{Version: version, Name: x.Name, Experiment: string(text), Plan: print,
-		Seed: x.Seed, Trials: len(plan), Machine: machine(plan), Started: time.Now()})
+		Seed: x.Seed, Trials: len(plan), Machine: m, Started: time.Now()})
 	return f, plan, err
 }
 
