@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"walm/hypervisor/qemu"
@@ -34,7 +33,7 @@ func (l *Lab) Bare(ctx context.Context, m vm.Method) (tmt, dt time.Duration, err
 	if err != nil {
 		return 0, 0, err
 	}
-	tmt, dt, err = script(ctx, src, dst, m, "tcp:"+net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort))
+	tmt, dt, err = script(ctx, src, dst, m, "tcp:"+l.listen(to.host))
 	src.Close()
 	dst.Close()
 	if err != nil {

@@ -43,7 +43,7 @@ func newSession() *session {
 // listen hears a machine until its control port closes.
 func (s *session) listen(m *machine) {
 	go func() {
-		for msg := range m.control.Messages() {
+		for msg := range m.port.Messages() {
 			s.heard(m.host, msg)
 		}
 	}()
@@ -124,7 +124,7 @@ func (s *session) ask(ctx context.Context, m *machine, cmd guest.Command) (guest
 	again := time.NewTicker(retry)
 	defer again.Stop()
 	for {
-		if err := m.control.Send(ctx, cmd); err != nil {
+		if err := m.port.Send(ctx, cmd); err != nil {
 			return guest.Message{}, err
 		}
 		select {

@@ -24,53 +24,44 @@ type machine struct {
 	base    string // of the names of its files
 	process process
 	qmp     string
-	console string
 	image   storage.Image // where the disk is on the host itself
 	vm      *qemu.VM
-	control *guest.Control
-	ended   chan struct{} // closed when the process has been waited for
+	port    *guest.Control
+	ended   <-chan struct{}          // closed when the process is gone
+	kill    func() error             // returns once it is gone; nil: it was never started
+	text    func(kind string) string // the end of what it wrote: ".log", ".console"
 }
 
 // launch starts a QEMU on a host and connects to it.
 func (l *Lab) launch(ctx context.Context, host netlab.Side, incoming bool) (_ *machine, err error) {
 	l.launched++
 	base := filepath.Join(l.state.dir(), fmt.Sprintf("%s%d", host, l.launched))
-	m := &machine{host: host, base: base, qmp: base + ".qmp", console: base + ".console"}
+	m := &machine{host: host, base: base, qmp: base + ".qmp"}
 	c := l.config
-	c.QMP, c.Console, c.Control, c.Incoming = m.qmp, m.console, base+".control", incoming
+	c.Incoming = incoming
 	if c.Disk, err = l.attach(ctx, m, incoming); err != nil {
 		return nil, err
 	}
-	program := l.programs[host]
-	log, err := os.Create(base + ".log")
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	cmd := exec.Command(program.Binary, append(append([]string{}, program.Args...), c.Args()...)...)
-	cmd.Env = append(os.Environ(), program.Env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	if m.ended, err = l.start(l.net.Host(host).Namespace, cmd); err != nil {
-		return nil, fmt.Errorf("start QEMU on host %s: %w", host, err)
-	}
-	m.process = identify(cmd.Process.Pid)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.end())
 		}
 	}()
-	if err := m.open(ctx); err != nil {
-		text, _ := os.ReadFile(base + ".log")
-		return nil, fmt.Errorf("start QEMU on host %s: %w; it said: %s", host, err, tail(text))
+	if err := l.site.begin(ctx, m, c); err != nil {
+		said := ""
+		if m.text != nil {
+			said = m.text(".log")
+		}
+		return nil, fmt.Errorf("start QEMU on host %s: %w; it said: %s", host, err, said)
 	}
-	if m.control, err = guest.Dial(ctx, c.Control); err != nil {
+	if m.port, err = guest.Dial(ctx, m.control()); err != nil {
 		return nil, err
 	}
 	l.guest.listen(m)
 	return m, nil
 }
 
-// start starts a process of the lab's in a namespace, and closes ended when it has been waited for.
+// start starts a process of the lab's in a namespace (none: this machine's own), and closes ended when it has been waited for.
 func (l *Lab) start(namespace string, cmd *exec.Cmd) (ended chan struct{}, err error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -80,7 +71,12 @@ func (l *Lab) start(namespace string, cmd *exec.Cmd) (ended chan struct{}, err e
 	if !l.state.Kept {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
-	if err := l.launcher.do(func() error { return netlab.Do(namespace, cmd.Start) }); err != nil {
+	if err := l.launcher.do(func() error {
+		if namespace == "" {
+			return cmd.Start()
+		}
+		return netlab.Do(namespace, cmd.Start)
+	}); err != nil {
 		return nil, err
 	}
 	ended = make(chan struct{})
@@ -117,15 +113,15 @@ func (m *machine) end() error {
 	if m == nil {
 		return nil
 	}
-	err := m.process.end()
-	if err == nil {
-		<-m.ended // until it is waited for, a thread of it may still hold the tap
+	var err error
+	if m.kill != nil {
+		err = m.kill()
 	}
 	if m.vm != nil {
 		m.vm.Close()
 	}
-	if m.control != nil {
-		m.control.Close()
+	if m.port != nil {
+		m.port.Close()
 	}
 	files := []string{m.base + ".qmp", m.base + ".control", m.base + ".console", m.base + ".log"}
 	if m.image.Path != "" {
@@ -138,6 +134,9 @@ func (m *machine) end() error {
 	}
 	return err
 }
+
+// control is the socket of the guest's control port.
+func (m *machine) control() string { return m.base + ".control" }
 
 func tail(text []byte) string {
 	const most = 2000

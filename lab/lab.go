@@ -33,6 +33,7 @@ type Spec struct {
 	Storage     experiment.Storage // where the guest's disk is; default none
 	QEMU        debian.Suite       // of host a, default debian.Backports
 	Destination debian.Suite       // of host b, default as QEMU
+	Hosts       *Hosts             // nil: namespaces of this machine
 	Keep        bool               // the lab outlives this process
 	Windows     []time.Duration    // of the look before each move; default observe's own
 }
@@ -51,7 +52,8 @@ type Lab struct {
 	Kernel   string
 	state    State
 	config   qemu.Config
-	net      *netlab.Net
+	site     site
+	net      *netlab.Net                 // here alone
 	programs map[netlab.Side]debian.QEMU // by host
 	guest    *session
 	current  *machine // that runs the guest
@@ -87,6 +89,9 @@ func (s *Spec) fill() error {
 	if s.Memory < need {
 		return fmt.Errorf("a guest with %v of memory cannot run %s: it needs %v", s.Memory, s.Workload, need)
 	}
+	if s.Hosts != nil {
+		return s.Hosts.Check(*s)
+	}
 	free, err := freeMemory()
 	if err == nil && 2*s.Memory > free {
 		return fmt.Errorf("two QEMUs with %v of guest memory each do not fit into the %v that are free on this machine",
@@ -112,10 +117,12 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 		return nil, err
 	}
 	l := &Lab{Spec: spec, programs: map[netlab.Side]debian.QEMU{}, guest: newSession(), launcher: newLauncher()}
-	for host, suite := range map[netlab.Side]debian.Suite{netlab.A: spec.QEMU, netlab.B: spec.Destination} {
-		if l.programs[host], err = cache.QEMU(ctx, suite, step); err != nil {
-			return nil, err
-		}
+	l.site = here{l}
+	if spec.Hosts == nil {
+		err = l.fetch(ctx, cache, step)
+	}
+	if err != nil {
+		return nil, err
 	}
 	kernel, err := cache.Kernel(ctx, step)
 	if err != nil {
@@ -142,6 +149,19 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 			return nil, err
 		}
 	}
+	if spec.Hosts != nil {
+		if err := l.configure(cache, kernel); err != nil {
+			return nil, err
+		}
+		step("asking " + spec.Hosts.A + " and " + spec.Hosts.B)
+		a, err := l.goAway(ctx, spec.Hosts, l.config.Kernel, l.config.Initrd)
+		if err != nil {
+			return nil, err
+		}
+		l.site = a
+		l.state.QEMU = a.facts[netlab.A].QEMU
+		return l, l.boot(ctx, step)
+	}
 	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.state.ID, Rate: spec.Link, Separate: spec.Separate,
 		Disks: spec.stored()}); err != nil {
 		return nil, err
@@ -156,6 +176,16 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 		}
 	}
 	return l, l.boot(ctx, step)
+}
+
+// fetch gets the QEMUs of both hosts.
+func (l *Lab) fetch(ctx context.Context, cache debian.Cache, step func(string)) (err error) {
+	for host, suite := range map[netlab.Side]debian.Suite{netlab.A: l.Spec.QEMU, netlab.B: l.Spec.Destination} {
+		if l.programs[host], err = cache.QEMU(ctx, suite, step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newID is unique on this machine and ends in the pid of its owner, for Reap.
@@ -182,6 +212,10 @@ func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
 		Append: guest.CommandLine(netlab.Guest+"/24", l.Spec.Workload),
 		Tap:    netlab.Tap, MAC: guestMAC,
 	}
+	if h := l.Spec.Hosts; h != nil {
+		l.config.Tap = ""
+		l.config.Append = guest.CommandLineElsewhere(h.Guest, l.Spec.Workload)
+	}
 	return nil
 }
 
@@ -207,7 +241,7 @@ const bootPatience = 2 * time.Minute
 func (l *Lab) boot(ctx context.Context, step func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
-	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.programs[netlab.A].Version))
+	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.state.QEMU))
 	if err := l.meet(l.Spec.Workload); err != nil {
 		return err
 	}
@@ -235,8 +269,7 @@ func (l *Lab) await(ctx context.Context, c <-chan struct{}, what string) error {
 	case <-l.current.ended:
 	case <-ctx.Done():
 	}
-	text, _ := os.ReadFile(l.current.console)
-	err := fmt.Errorf("the guest did not %s; its console ends with: %s", what, tail(text))
+	err := fmt.Errorf("the guest did not %s; its console ends with: %s", what, l.current.text(".console"))
 	if l.Spec.Accelerator != "tcg" {
 		err = fmt.Errorf("%w; see walm doctor for whether %s works here", err, l.Spec.Accelerator)
 	}
@@ -253,9 +286,7 @@ func (l *Lab) Down() error {
 	}
 	err := errors.Join(l.client.close(), l.current.end(), l.next.end())
 	l.client, l.current, l.next = outside{}, nil, nil
-	if l.net != nil {
-		err = errors.Join(err, l.net.Down())
-	}
+	err = errors.Join(err, l.site.down())
 	if l.launcher != nil {
 		l.launcher.end()
 		l.launcher = nil
@@ -267,7 +298,7 @@ func (l *Lab) Down() error {
 func (l *Lab) Leave() {
 	l.client.close()
 	l.current.vm.Close()
-	l.current.control.Close()
+	l.current.port.Close()
 }
 
 // State is what is known of the lab on disk.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"walm/hypervisor/qemu"
@@ -14,7 +13,6 @@ import (
 	"walm/lab/netlab"
 	"walm/measure"
 	"walm/move"
-	"walm/observe"
 	"walm/vm"
 )
 
@@ -30,26 +28,19 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 		if err != nil {
 			return r, err
 		}
-		r.Eye = eye
+		r.Eye = through{eye, l.Spec.Windows}
 	}
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()
 	l.witness = &witness{lab: l, from: from, to: to}
+	if r.Link == nil {
+		r.Link = l.site.link()
+	}
 	r.Pair, r.Witness = l.pair, l.witness
 	return r, l.witness.start(ctx)
 }
 
-// Eye looks at the guest where it runs now, through the lab's windows.
-func (l *Lab) Eye(ctx context.Context) (*observe.Host, error) {
-	layout, err := l.current.vm.Layout(ctx)
-	if err != nil {
-		return nil, err
-	}
-	eye, err := observe.NewHost(layout)
-	if err == nil {
-		eye.Windows = l.Spec.Windows
-	}
-	return eye, err
-}
+// Eye looks at the guest where it runs now.
+func (l *Lab) Eye(ctx context.Context) (Eye, error) { return l.site.eye(ctx, l.current) }
 
 // Pair starts a QEMU on the other host that waits for the guest, and joins the two. The caller owes a call of Settle.
 func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
@@ -58,8 +49,7 @@ func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
 		return nil, err
 	}
 	l.next = to
-	listen := net.JoinHostPort(l.net.Host(to.host).Addr.String(), movePort)
-	l.pair = qemu.NewPair(l.current.vm, to.vm, listen, l.state.dir())
+	l.pair = qemu.NewPair(l.current.vm, to.vm, l.listen(to.host), l.state.dir())
 	l.pair.CopyDisks = l.Spec.Storage == experiment.Copied
 	return l.pair, nil
 }
@@ -94,7 +84,7 @@ func (l *Lab) Verify(ctx context.Context, side vm.Side) error {
 }
 
 // KillDestination ends the QEMU that waits for the guest, as a crash would.
-func (l *Lab) KillDestination() error { return l.next.process.end() }
+func (l *Lab) KillDestination() error { return l.next.kill() }
 
 // Settle ends the QEMU that has no VM any more, and lets the next move start from the other one.
 func (l *Lab) Settle(result measure.Result) error {

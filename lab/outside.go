@@ -46,8 +46,8 @@ func (l *Lab) use(ctx context.Context, w guest.Workload) (err error) {
 // dial connects the client to a port of the guest's.
 func (l *Lab) dial(ctx context.Context, port int) (conn net.Conn, err error) {
 	var d net.Dialer
-	doing := netlab.Do(l.net.Client().Namespace, func() error {
-		conn, err = d.DialContext(ctx, "tcp4", net.JoinHostPort(netlab.Guest, strconv.Itoa(port)))
+	doing := l.site.client(func() error {
+		conn, err = d.DialContext(ctx, "tcp4", net.JoinHostPort(l.site.guest(), strconv.Itoa(port)))
 		return nil
 	})
 	if doing != nil {

@@ -35,6 +35,7 @@ type State struct {
 	QEMU      string
 	Workload  string
 	Disks     string                 `json:",omitempty"` // folder of the guest's disk
+	Folders   []Folder               `json:",omitempty"` // on real hosts
 	Processes []process              // every process that was started
 	Running   netlab.Side            // the host that the VM runs on, "a" or "b"
 	Sockets   map[netlab.Side]string `json:",omitempty"` // QMP sockets by host
@@ -89,6 +90,12 @@ func (s State) save() error {
 // remove takes down all that the state names. It can be done again.
 func (s State) remove() error {
 	var all []error
+	for _, f := range s.Folders {
+		if err := f.remove(); err != nil {
+			// What is known of the host stays, for the next walm to try.
+			return fmt.Errorf("clear host %s: %w; to forget what is there, remove %s", f.Target, err, s.dir())
+		}
+	}
 	for _, p := range s.Processes {
 		all = append(all, p.end())
 	}

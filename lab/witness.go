@@ -12,7 +12,6 @@ import (
 
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
-	"walm/lab/netlab"
 	"walm/measure"
 	"walm/vm"
 )
@@ -51,7 +50,7 @@ const (
 func (w *witness) Begin(ctx context.Context) error {
 	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop = stop
-	w.counting.Go(func() { w.count(counting) })
+	w.counting.Go(func() { w.counts = w.lab.site.count(counting, w.from.host) })
 	if err := pause(ctx, background); err != nil {
 		return err
 	}
@@ -63,6 +62,17 @@ func (w *witness) Begin(ctx context.Context) error {
 // start begins to probe. That is before the VM is looked at: answering a thousand probes a second costs a
 // guest under TCG a third of its CPU, and a forecast must be made of the VM as it will be while it moves.
 func (w *witness) start(ctx context.Context) error {
+	if address := w.lab.site.guest(); address != "" {
+		if err := w.knock(net.ParseIP(address)); err != nil {
+			return err
+		}
+	}
+	w.began = time.Now()
+	w.cpu = make(chan []measure.Usage, 1)
+	if w.from.process.PID == 0 { // it is another machine's, and its CPU time is not read
+		w.cpu <- nil
+		return nil
+	}
 	here, err := w.from.threads(ctx)
 	if err != nil {
 		return err
@@ -71,10 +81,17 @@ func (w *witness) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reading, enough := context.WithCancel(context.WithoutCancel(ctx))
+	w.enough = enough
+	go func() { w.cpu <- usage(reading, here, there) }()
+	return nil
+}
 
+// knock probes the guest from the client.
+func (w *witness) knock(address net.IP) (err error) {
 	var udp *net.UDPConn
 	var icmp *net.IPConn
-	if err := netlab.Do(w.lab.net.Client().Namespace, func() (err error) {
+	if err := w.lab.site.client(func() (err error) {
 		if udp, err = net.ListenUDP("udp4", nil); err != nil {
 			return err
 		}
@@ -84,18 +101,11 @@ func (w *witness) start(ctx context.Context) error {
 		return fmt.Errorf("open the client's sockets: %w", err)
 	}
 	w.sockets = append(w.sockets, udp, icmp)
-	address := net.ParseIP(netlab.Guest)
 	if w.probe, err = measure.StartProbe(udp, &net.UDPAddr{IP: address, Port: guest.EchoPort}, probeEvery); err != nil {
 		return err
 	}
-	if w.ping, err = measure.StartPing(icmp, &net.IPAddr{IP: address}); err != nil {
-		return err
-	}
-	w.began = time.Now()
-	reading, enough := context.WithCancel(context.WithoutCancel(ctx))
-	w.enough, w.cpu = enough, make(chan []measure.Usage, 1)
-	go func() { w.cpu <- usage(reading, here, there) }()
-	return nil
+	w.ping, err = measure.StartPing(icmp, &net.IPAddr{IP: address})
+	return err
 }
 
 // close ends what start began, and returns what the probes saw. It can be called again.
@@ -118,22 +128,6 @@ func (w *witness) close() (probes, pings []measure.Echo, err error) {
 		s.Close()
 	}
 	return probes, pings, errors.Join(err, also)
-}
-
-// count reads the link's counters until ctx ends. A reading that fails is left out.
-func (w *witness) count(ctx context.Context) {
-	tick := time.NewTicker(countEvery)
-	defer tick.Stop()
-	for {
-		if all, err := w.lab.net.Counters(); err == nil {
-			w.counts = append(w.counts, measure.Count{At: time.Now(), Bytes: all[w.from.host].Sent})
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // End watches until the guest's throughput is back, has it check its memory, and hands over what was seen.

@@ -35,7 +35,7 @@ func (l *Lab) Died() string { return l.guest.trouble() }
 
 // Shape changes the speed of each host's uplink; zero lifts the limit.
 func (l *Lab) Shape(rate vm.Rate) error {
-	if err := l.net.Shape(rate); err != nil {
+	if err := l.site.shape(rate); err != nil {
 		return err
 	}
 	l.Spec.Link = rate

@@ -26,6 +26,7 @@ import (
 // labRun is how an experiment is to be run.
 type labRun struct {
 	display
+	hosts   realHosts
 	results string // file
 	only    []int  // trials by number; empty: all
 	blocks  int    // so many, from the first; 0: all
@@ -52,6 +53,7 @@ the next. docs/experiments.md describes the file.`,
 	fs := cmd.Flags()
 	fs.StringVar(&r.results, "results", "", "file to add results to (default: the experiment's name with .jsonl, in this folder)")
 	r.which(fs)
+	r.hosts.flags(fs)
 	fs.StringVar(&r.record, "record", "", "folder for everything that was seen of each trial, as JSON")
 	parsed(fs, &r.progress, "progress", "FORM", "auto", "bar, plain, json or none, on standard error",
 		oneOf("auto", "bar", "plain", "json", "none"))
@@ -103,6 +105,10 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 	if err != nil {
 		return nil, err
 	}
+	hosts, err := r.hosts.on(chosen)
+	if err != nil {
+		return nil, err
+	}
 	if os.Geteuid() != 0 {
 		return nil, errors.New("the lab makes network namespaces: run walm as root")
 	}
@@ -111,7 +117,14 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 			return nil, fmt.Errorf("--record: %w", err)
 		}
 	}
-	into, _, err := trial.Open(r.results, x, text, version)
+	on := trial.ThisMachine()
+	if hosts != nil {
+		r.step("asking the hosts")
+		if on, err = hosts.Ask(ctx, chosen[0].Setup); err != nil {
+			return nil, err
+		}
+	}
+	into, _, err := trial.Open(r.results, x, text, version, on)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +136,7 @@ func (r *labRun) trials(ctx context.Context, x *experiment.Experiment, text []by
 		fmt.Fprintf(r.err, "%s: %s: it is left out, and its trial is run again\n", r.results, d)
 	}
 	s := series{display: &r.display, plan: chosen, into: into, record: r.record}
-	err = trial.Run(ctx, chosen, into, trial.Watch{Begin: s.begin, Step: s.step, Update: s.update, End: s.end})
+	err = trial.Run(ctx, chosen, into, trial.Watch{Hosts: hosts, Begin: s.begin, Step: s.step, Update: s.update, End: s.end})
 	return &into.Set, err
 }
 

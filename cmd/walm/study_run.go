@@ -120,7 +120,7 @@ func (r studyRun) experiment(ctx context.Context, d *display, s study.Study, fil
 		d.step(file + " is complete")
 		return nil
 	}
-	into, plan, err := trial.Open(plain, x, text, version)
+	into, plan, err := trial.Open(plain, x, text, version, trial.ThisMachine())
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,9 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 			return why
 		}
 	}
+	if m == vm.Offline && (p.Source.forwarded || p.Destination.forwarded) {
+		return "the state goes through pipes that walm hands to QEMU, and these do not reach another host"
+	}
 	on := p.wanted(m, params)
 	for _, name := range managed {
 		for _, end := range p.ends() {

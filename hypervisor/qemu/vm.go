@@ -18,6 +18,8 @@ type VM struct {
 	Features
 	Path string // of the QMP socket
 	conn *qmp.Conn
+	// The QEMU is another host's and Path leads there: no process here is its own, and its clock is not this one.
+	forwarded bool
 }
 
 // Scheme is how a QEMU process is named on the command line: qmp+unix:///run/a.qmp.
@@ -51,6 +53,18 @@ func Open(ctx context.Context, path string) (*VM, error) {
 	return &VM{Features: f, Path: path, conn: c}, nil
 }
 
+// OpenForwarded connects to the QMP socket of a QEMU on another host, which path leads to.
+func OpenForwarded(ctx context.Context, path string) (*VM, error) {
+	v, err := Open(ctx, path)
+	if err == nil {
+		v.forwarded = true
+	}
+	return v, err
+}
+
+// Done is closed when the connection is gone.
+func (v *VM) Done() <-chan struct{} { return v.conn.Done() }
+
 // explain adds to an error what a user can do about it, where it does not say so itself.
 func explain(path string, err error) error {
 	switch {
@@ -66,7 +80,12 @@ func explain(path string, err error) error {
 func (v *VM) Close() error { return v.conn.Close() }
 
 // PID is the QEMU process, 0 where it is not known.
-func (v *VM) PID() int { return v.conn.Peer() }
+func (v *VM) PID() int {
+	if v.forwarded {
+		return 0
+	}
+	return v.conn.Peer()
+}
 
 // RunState asks whether the VM runs.
 func (v *VM) RunState(ctx context.Context) (vm.RunState, error) {

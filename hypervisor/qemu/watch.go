@@ -79,7 +79,7 @@ func (v *VM) ended() bool {
 
 func (w *watcher) translate(ctx context.Context, e qmp.Event) {
 	out := vm.Event{At: e.At, Side: w.side}
-	if out.At.IsZero() {
+	if out.At.IsZero() || w.vm.forwarded { // two hosts have two clocks
 		out.At = e.Received
 	}
 	switch e.Name {

@@ -43,8 +43,15 @@ const kernel = "console=ttyS0 quiet panic=0 oops=panic tsc=reliable no_timer_che
 // CommandLine is the kernel's command line for a guest on this machine with an address such as "10.77.0.10/24" (none:
 // no network) that starts with w (none, until the host asks for one).
 func CommandLine(address string, w Workload) string {
+	return commandLine(address, w, counterRate())
+}
+
+// CommandLineElsewhere is the kernel's command line for a guest on another machine, which then measures its clock itself.
+func CommandLineElsewhere(address string, w Workload) string { return commandLine(address, w, 0) }
+
+func commandLine(address string, w Workload, khz int) string {
 	line := kernel
-	if khz := counterRate(); khz > 0 {
+	if khz > 0 {
 		line += fmt.Sprintf(" tsc_early_khz=%d", khz)
 	}
 	if address != "" {

@@ -20,6 +20,7 @@ import (
 // Bench carries trials out on a lab, which it brings up when one needs it and keeps for the next. Its zero value is
 // ready; Close takes the lab down.
 type Bench struct {
+	Hosts  *lab.Hosts           // nil: namespaces of this machine
 	Step   func(string)         // nil: nobody is told
 	Update func(migrate.Update) // likewise
 
@@ -83,7 +84,7 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	warm := newWarmUp(eye, t.Setup.Workload, full, b.lab.Died)
 	r, err := b.lab.Request(ctx, move.Request{Eye: warm, Host: predict.DefaultHost(), Policy: policy(t),
 		Tune: tune(t.Setup), Step: b.Step})
-	if err == nil {
+	if err == nil && r.Link == nil {
 		r.Link, err = b.link(ctx, r.Pair, t.Setup.Link)
 	}
 	if err != nil {
@@ -115,7 +116,7 @@ func (b *Bench) ready(ctx context.Context, s experiment.Setup, out *results.Tria
 	if b.lab == nil {
 		out.Booted = true
 		b.setup, b.links = s, map[vm.Rate]vm.Link{}
-		if b.lab, err = lab.Up(ctx, spec(s), b.step); err != nil {
+		if b.lab, err = lab.Up(ctx, spec(s, b.Hosts), b.step); err != nil {
 			b.lab = nil // Up has taken down what it began
 			return err
 		}

@@ -21,7 +21,7 @@ func runs(t *testing.T, text string) (map[string]results.Trial, map[string]move.
 	if err != nil {
 		t.Fatal(err)
 	}
-	into, plan, err := Open(filepath.Join(t.TempDir(), "test.jsonl"), x, []byte(text), "test")
+	into, plan, err := Open(filepath.Join(t.TempDir(), "test.jsonl"), x, []byte(text), "test", ThisMachine())
 	if err != nil {
 		t.Fatal(err)
 	}

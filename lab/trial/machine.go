@@ -12,8 +12,8 @@ import (
 	"walm/vm"
 )
 
-// machine is what this machine says of itself; what it does not say is left out.
-func machine(plan []experiment.Trial) results.Machine {
+// ThisMachine is what this machine says of itself; what it does not say is left out.
+func ThisMachine() results.Machine {
 	m := results.Machine{Cores: runtime.NumCPU(), Hosts: "namespaces on one machine"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		m.CPU = field(string(text), "model name")
@@ -28,15 +28,20 @@ func machine(plan []experiment.Trial) results.Machine {
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(text))
 	}
+	return m
+}
+
+// suites are the versions of QEMU that a plan names, by their suites of Debian.
+func suites(plan []experiment.Trial) (all []string) {
 	for _, t := range plan {
 		for _, suite := range []string{string(t.Setup.QEMU), string(t.Setup.Destination)} {
-			if !slices.Contains(m.QEMU, suite) {
-				m.QEMU = append(m.QEMU, suite)
+			if !slices.Contains(all, suite) {
+				all = append(all, suite)
 			}
 		}
 	}
-	slices.Sort(m.QEMU)
-	return m
+	slices.Sort(all)
+	return all
 }
 
 // field is the value behind a name and a colon, on the first line that begins with it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"walm/lab"
 	"walm/lab/experiment"
 	"walm/lab/results"
 	"walm/migrate"
@@ -14,6 +15,7 @@ import (
 
 // Watch is who a run talks to. A nil function is not called.
 type Watch struct {
+	Hosts  *lab.Hosts                             // that it runs on; nil: namespaces of this machine
 	Begin  func(experiment.Trial)                 // a trial begins
 	Step   func(string)                           // what goes on in it
 	Update func(migrate.Update)                   // its migration, as it goes
@@ -32,8 +34,10 @@ type tryer interface {
 	Close() error
 }
 
-// Open opens the results of an experiment at path, to be added to, and makes the file where there is none.
-func Open(path string, x *experiment.Experiment, text []byte, version string) (*results.File, []experiment.Trial, error) {
+// Open opens the results of an experiment at path, to be added to, and makes the file where there is none. m is what it
+// runs on; its versions of QEMU are the plan's where it names none.
+func Open(path string, x *experiment.Experiment, text []byte, version string, m results.Machine) (*results.File,
+	[]experiment.Trial, error) {
 	plan, err := x.Plan()
 	if err != nil {
 		return nil, nil, err
@@ -42,15 +46,18 @@ func Open(path string, x *experiment.Experiment, text []byte, version string) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(m.QEMU) == 0 {
+		m.QEMU = suites(plan)
+	}
 	f, err := results.Open(path, results.Header{Version: version, Name: x.Name, Experiment: string(text), Plan: print,
-		Seed: x.Seed, Trials: len(plan), Machine: machine(plan), Started: time.Now()})
+		Seed: x.Seed, Trials: len(plan), Machine: m, Started: time.Now()})
 	return f, plan, err
 }
 
 // Run runs what of a plan is not in the results, in its order, and adds it to them. When ctx ends, so does the trial
 // under way, safely and without an outcome; the error is then ctx's.
 func Run(ctx context.Context, plan []experiment.Trial, into *results.File, w Watch) error {
-	return run(ctx, plan, into, &Bench{Step: w.Step, Update: w.Update}, w)
+	return run(ctx, plan, into, &Bench{Hosts: w.Hosts, Step: w.Step, Update: w.Update}, w)
 }
 
 func run(ctx context.Context, plan []experiment.Trial, into *results.File, b tryer, w Watch) (err error) {

@@ -12,8 +12,8 @@ import (
 )
 
 // spec is the lab that a setup needs.
-func spec(s experiment.Setup) lab.Spec {
-	return lab.Spec{Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link, Unshaped: s.Link == 0,
+func spec(s experiment.Setup, on *lab.Hosts) lab.Spec {
+	return lab.Spec{Hosts: on, Workload: s.Workload, Memory: s.Memory, VCPUs: s.VCPUs, Accelerator: s.Accelerator, Link: s.Link, Unshaped: s.Link == 0,
 		Separate: s.Separate, Storage: s.Storage, QEMU: s.QEMU, Destination: s.Destination}
 }
 

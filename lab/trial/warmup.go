@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"walm/lab"
 	"walm/lab/guest"
 	"walm/observe"
 	"walm/vm"
@@ -34,12 +35,8 @@ const (
 )
 
 // newWarmUp fits the looks to the workload: one that writes in bursts is steady only over whole periods of them.
-func newWarmUp(eye *observe.Host, w guest.Workload, full bool, died func() string) *warmUp {
-	look := func(ctx context.Context, samples int, windows []time.Duration) (vm.Trace, error) {
-		eye.Samples, eye.Windows = samples, windows
-		return eye.Look(ctx)
-	}
-	u := &warmUp{look: look, bound: patience, full: full, died: died}
+func newWarmUp(eye lab.Eye, w guest.Workload, full bool, died func() string) *warmUp {
+	u := &warmUp{look: eye, bound: patience, full: full, died: died}
 	shortest := 50 * time.Millisecond
 	for _, p := range w {
 		shortest = max(shortest, p.Period)

@@ -114,7 +114,7 @@ func walm(ctx context.Context, _ []string) (t Turn, err error) {
 		return t, err
 	}
 	began := time.Now()
-	into, plan, err := trial.Open(filepath.Join(dir, "race.jsonl"), x, scenario, "race")
+	into, plan, err := trial.Open(filepath.Join(dir, "race.jsonl"), x, scenario, "race", trial.ThisMachine())
 	if err != nil {
 		return t, err
 	}
