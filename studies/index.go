@@ -29,6 +29,8 @@ func Index() ([]byte, error) {
 		}
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprint(&b, "\n[first-moves](first-moves/README.md) is walm's own: its forecasts beside what happened, and what its methods cost.\n")
+	fmt.Fprint(&b, "\nwalm's own: [first-moves](first-moves/README.md), its forecasts beside what happened, and what its methods cost;\n"+
+		"[generators](generators/README.md), whether the guest's load is what was asked for; [endurance](endurance/README.md), two\n"+
+		"hundred trials in a row; [guestperf](guestperf/README.md), trials an hour beside QEMU's own tool.\n")
 	return b.Bytes(), nil
 }
