@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"walm/decide"
+	"walm/lab/experiment"
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
 	"walm/lab/netlab"
@@ -25,12 +26,12 @@ import (
 
 func up(t *testing.T, workload string) *Lab {
 	t.Helper()
-	w, err := guest.ParseWorkload(workload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Up(t.Context(), Spec{Workload: w, Memory: 256 * vm.MiB, Windows: observe.Windows(800 * time.Millisecond)},
-		func(s string) { t.Log(s) })
+	return upWith(t, Spec{Workload: parse(t, workload), Memory: 256 * vm.MiB, Windows: observe.Windows(800 * time.Millisecond)})
+}
+
+func upWith(t *testing.T, spec Spec) *Lab {
+	t.Helper()
+	l, err := Up(t.Context(), spec, func(s string) { t.Log(s) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +41,15 @@ func up(t *testing.T, workload string) *Lab {
 		}
 	})
 	return l
+}
+
+func parse(t *testing.T, workload string) guest.Workload {
+	t.Helper()
+	w, err := guest.ParseWorkload(workload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // TestObserversAgainstTheGuest compares both observers with what the guest says it wrote in the same stretch. A cyclic
@@ -156,5 +166,33 @@ func TestAskUnanswered(t *testing.T) {
 	defer cancel()
 	if _, err := l.guest.ask(ctx, l.current, guest.Command{Verb: "nothing"}); err == nil {
 		t.Error("an unknown question was answered")
+	}
+}
+
+// TestDisks moves a guest that writes to its disk, wherever that is, and looks for every block that it was told is there.
+func TestDisks(t *testing.T) {
+	for _, kind := range []experiment.Storage{experiment.NFS, experiment.ISCSI, experiment.Copied} {
+		t.Run(string(kind), func(t *testing.T) {
+			l := upWith(t, Spec{Workload: parse(t, "disk:rate=150+random:wset=16MiB,rate=500"), Storage: kind, Memory: 192 * vm.MiB,
+				Windows: observe.Windows(100 * time.Millisecond)})
+			rec, err := l.Move(t.Context(), move.Request{Host: predict.DefaultHost(), Policy: decide.Policy{Method: vm.PreCopy}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := rec.Outcome
+			t.Logf("%s in %v, downtime %v, %v; disk %+v; loss %+v", o.Result, o.TMT, o.DT, o.Bytes, o.Disk, o.Loss)
+			switch {
+			case o.Result != measure.Moved:
+				t.Fatalf("%s: %s", o.Result, o.Detail)
+			case o.Disk == nil || o.Disk.Err != "" || o.Disk.Blocks < 150:
+				t.Errorf("the disk: %+v", o.Disk)
+			}
+			if why := l.Died(); why != "" {
+				t.Error(why)
+			}
+			if err := l.CheckDisk(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -35,6 +35,7 @@ iscsi)
 	$admin --op new --mode logicalunit --tid 1 --lun 2 -b "$3"
 	$admin --op update --mode logicalunit --tid 1 --lun 2 --params readonly=1
 	$admin --op bind --mode target --tid 1 -I ALL
+	: > "$4"
 	wait $server
 	;;
 nbd)

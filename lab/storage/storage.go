@@ -99,7 +99,7 @@ func (d Disk) Server() (*exec.Cmd, error) {
 	over, below := filepath.Join(d.Dir, overlay), filepath.Join(d.Dir, base)
 	args := map[experiment.Storage][]string{
 		experiment.NFS:   {filepath.Join(d.Dir, "ganesha.conf"), filepath.Join(d.Dir, "ganesha.log")},
-		experiment.ISCSI: {target, over, below},
+		experiment.ISCSI: {target, over, below, d.ready()},
 		experiment.NBD:   {over},
 	}[d.Kind]
 	if args == nil {
@@ -136,6 +136,9 @@ func (d Disk) port() int {
 	return 2049
 }
 
+// ready is a file that is there once the iSCSI target has its disks: it answers before.
+func (d Disk) ready() string { return filepath.Join(d.Dir, "ready") }
+
 // Await returns once the server answers.
 func (d Disk) Await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -149,6 +152,9 @@ func (d Disk) Await(ctx context.Context) error {
 			}
 			return err
 		})
+		if err == nil && d.Kind == experiment.ISCSI {
+			_, err = os.Stat(d.ready())
+		}
 		if err == nil {
 			return nil
 		}
