@@ -37,7 +37,6 @@ type away struct {
 	speed   vm.Rate
 	folders map[netlab.Side]hosts.Folder
 	facts   map[netlab.Side]hosts.Facts
-	masters []chan struct{}
 }
 
 // toolong bounds a command that every host answers soon.
