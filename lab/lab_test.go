@@ -5,16 +5,20 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"walm/decide"
 	"walm/lab/experiment"
 	"walm/lab/guest"
+	"walm/lab/guest/load"
 	"walm/lab/guest/wire"
 	"walm/lab/netlab"
 	"walm/measure"
@@ -194,5 +198,29 @@ func TestDisks(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLostBlockIsSeen takes a block off the disk, behind the back of the guest and its QEMU.
+func TestLostBlockIsSeen(t *testing.T) {
+	l := upWith(t, Spec{Workload: parse(t, "disk:rate=100"), Storage: experiment.NBD, Memory: 192 * vm.MiB})
+	for told := uint64(0); told < 10; {
+		var err error
+		if told, err = l.told(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.CheckDisk(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	host := l.net.Disks()
+	wipe := fmt.Sprintf("write -P 0 %d %d", load.Block{N: 5}.Offset(), vm.Page)
+	cmd := exec.Command(l.disk.Tools.Program("usr/bin/qemu-io"), "-f", "raw", "-c", wipe, "nbd://"+host.Addr.String()+"/disk")
+	cmd.Env = append(os.Environ(), l.disk.Tools.Env()...)
+	if err := netlab.Do(host.Namespace, cmd.Run); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.CheckDisk(t.Context()); err == nil || !strings.Contains(err.Error(), "block 5,") {
+		t.Errorf("block 5 is gone, and the check says %v", err)
 	}
 }
