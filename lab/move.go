@@ -35,7 +35,7 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 	if r.Link == nil {
 		r.Link = l.site.link()
 	}
-	r.Pair, r.Witness = l.pair, l.witness
+	r.Eye, r.Pair, r.Witness = watched{r.Eye, l.witness}, l.pair, l.witness
 	return r, l.witness.start(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
 	"walm/measure"
+	"walm/observe"
 	"walm/vm"
 )
 
@@ -21,6 +22,7 @@ type witness struct {
 	lab      *Lab
 	from, to *machine
 	began    time.Time // of the probes
+	counted  time.Time // the link, from then on
 	marked   time.Time // the move is about to begin
 	sockets  []net.PacketConn
 	probe    *measure.Prober
@@ -36,22 +38,43 @@ type witness struct {
 const (
 	probeEvery = time.Millisecond
 	countEvery = 50 * time.Millisecond
-	// background is how long the link is counted before the move begins, to know what else passes it.
+	// background is how long at least the link is counted before the move begins, to know what else passes it.
 	background = 300 * time.Millisecond
 	// recovery is how long the guest's throughput may take to come back before it is given up as not complete, and settled
-	// is when it is given up if it does not change any more either.
+	// is when it is given up if the last second was like the one before: a guest at full speed may stay a tenth below its
+	// old pace, because its new host backs its memory with smaller pages.
 	recovery = 15 * time.Second
-	settled  = 4 * time.Second
+	settled  = 2 * time.Second
 	// verifying is how long the guest may check its memory: it reads about 1 GB/s under TCG on an idle machine.
 	verifying = time.Minute
 )
 
-// Begin counts from now on what passes the link, and has the guest count which pages it writes.
-func (w *witness) Begin(ctx context.Context) error {
+// watched is an eye that has the witness count the link while it looks. Not before: the link may be metered until then.
+type watched struct {
+	observe.Source
+	witness *witness
+}
+
+func (w watched) Look(ctx context.Context) (vm.Trace, error) {
+	w.witness.count(ctx)
+	return w.Source.Look(ctx)
+}
+
+// count begins to count what passes the link, unless it is counted already.
+func (w *witness) count(ctx context.Context) {
+	if w.stop != nil {
+		return
+	}
+	w.counted = time.Now()
 	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop = stop
 	w.counting.Go(func() { w.counts = w.lab.site.count(counting, w.from.host) })
-	if err := pause(ctx, background); err != nil {
+}
+
+// Begin returns once the link has been counted for long enough and the guest counts which pages it writes.
+func (w *witness) Begin(ctx context.Context) error {
+	w.count(ctx)
+	if err := pause(ctx, background-time.Since(w.counted)); err != nil {
 		return err
 	}
 	_, err := w.lab.guest.ask(ctx, w.from, guest.Command{Verb: wire.Mark})

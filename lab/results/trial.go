@@ -64,6 +64,8 @@ type Trial struct {
 	Params   vm.Params
 	Reason   string             `json:",omitempty"` // why it was chosen, of a choice
 	Forecast []predict.Forecast `json:",omitempty"` // of every method, where asked for
+	Trace    *vm.Trace          `json:",omitempty"` // what they were made of
+	Path     vm.Link            `json:",omitzero"`  // likewise: the link as it was measured
 	Dirty    vm.Rate            // pages the curve shows per second at its shortest window
 	Asked    float64            // work per second that the workload asks for; 0: as much as it can
 	Outcome  measure.Outcome

@@ -27,6 +27,7 @@ type Bench struct {
 	lab   *lab.Lab
 	setup experiment.Setup    // that the lab was brought up for
 	links map[vm.Rate]vm.Link // of this lab, metered once for each speed
+	seen  *vm.Trace           // the last look at the guest, at what it does now
 }
 
 // Close takes the lab down, if one is up.
@@ -82,6 +83,7 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	}
 	full := t.Setup.Forecasts || t.Setup.Choice == experiment.Walm
 	warm := newWarmUp(eye, t.Setup.Workload, full, b.lab.Died)
+	warm.before = b.seen
 	r, err := b.lab.Request(ctx, move.Request{Eye: warm, Host: predict.DefaultHost(), Policy: policy(t),
 		Tune: tune(t.Setup), Step: b.Step})
 	if err == nil && r.Link == nil {
@@ -92,7 +94,7 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	}
 	watched := time.Now()
 	rec, err := b.move(ctx, r, t.Setup.Limit)
-	out.WarmUp, out.Steady = warm.took, warm.steady
+	out.WarmUp, out.Steady, b.seen = warm.took, warm.steady, warm.last
 	if err != nil && rec.Started.IsZero() {
 		return rec, errors.Join(err, b.lab.Settle(""))
 	}
@@ -115,7 +117,7 @@ func (b *Bench) ready(ctx context.Context, s experiment.Setup, out *results.Tria
 	}
 	if b.lab == nil {
 		out.Booted = true
-		b.setup, b.links = s, map[vm.Rate]vm.Link{}
+		b.setup, b.links, b.seen = s, map[vm.Rate]vm.Link{}, nil
 		if b.lab, err = lab.Up(ctx, spec(s, b.Hosts), b.step); err != nil {
 			b.lab = nil // Up has taken down what it began
 			return err
@@ -129,6 +131,7 @@ func (b *Bench) ready(ctx context.Context, s experiment.Setup, out *results.Tria
 	if b.lab.Spec.Workload.String() == s.Workload.String() {
 		return nil
 	}
+	b.seen = nil
 	b.step("filling the guest's memory: " + s.Workload.String())
 	return b.lab.Do(ctx, s.Workload)
 }

@@ -61,7 +61,7 @@ func fill(t *results.Trial, rec move.Record) {
 		t.Reason = rec.Plan.Reason.Why
 	}
 	if t.Setup.Forecasts || t.Setup.Choice == experiment.Walm {
-		t.Forecast = rec.Forecasts
+		t.Forecast, t.Trace, t.Path = rec.Forecasts, &rec.Trace, rec.Link
 	}
 	t.Outcome = rec.Outcome
 	if s := rec.Outcome.Service; s != nil {

@@ -94,3 +94,29 @@ func TestWarmUpOfTheDead(t *testing.T) {
 		}
 	})
 }
+
+// TestWarmUpAgain: a guest that works as it did before its last move is looked at once.
+func TestWarmUpAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		then  vm.Bytes
+		looks int
+	}{
+		{"as before", 4, 1},
+		{"at another pace", 9, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u, _ := looking(t, "random:wset=64MiB,rate=1000", false, 4)
+				if _, err := u.Look(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				again, looks := looking(t, "random:wset=64MiB,rate=1000", false, tt.then)
+				again.before = u.last
+				if _, err := again.Look(t.Context()); err != nil || len(*looks) != tt.looks || !again.steady {
+					t.Errorf("%v, %d looks, steady %v; want %d looks", err, len(*looks), again.steady, tt.looks)
+				}
+			})
+		})
+	}
+}
