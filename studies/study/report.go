@@ -40,10 +40,16 @@ func Report(s Study, d Data) (Page, error) {
 	w := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	answers := s.Answers(d)
 
-	w("# %s\n\n%s.\n\n**%s**\n\n", s.Title, strings.TrimSuffix(s.Source, "."), Tally(answers))
-	for _, part := range []struct{ heading, file string }{
-		{"What the publication did", "paper.md"}, {"What is done here", "ours.md"},
-	} {
+	w("# %s\n\n", s.Title)
+	if s.Source != "" {
+		w("%s.\n\n", strings.TrimSuffix(s.Source, "."))
+	}
+	w("**%s**\n\n", Tally(answers))
+	parts := []struct{ heading, file string }{{"What the publication did", "paper.md"}, {"What is done here", "ours.md"}}
+	if s.Source == "" {
+		parts[0].heading, parts[0].file = "The question", "question.md"
+	}
+	for _, part := range parts {
 		text, err := fs.ReadFile(s.Files, part.file)
 		if err != nil {
 			return p, fmt.Errorf("study %s: %w", s.Name, err)
@@ -54,7 +60,7 @@ func Report(s Study, d Data) (Page, error) {
 		return p, fmt.Errorf("study %s: %w", s.Name, err)
 	}
 	w("## Claims\n\n")
-	writeTable(&b, []string{"", "claim", "published", "ours", "verdict", "evidence"}, claimRows(answers))
+	writeTable(&b, []string{"", "claim", s.yardstick(), "ours", "verdict", "evidence"}, claimRows(answers))
 	if len(s.Problems) > 0 {
 		w("## Contradictions\n\nWhere the publication contradicts itself, or what can be:\n\n")
 		for _, text := range s.Problems {
@@ -113,7 +119,7 @@ func (s Study) writeNumbers(b *bytes.Buffer, d Data) error {
 			continue
 		}
 		if !headed {
-			fmt.Fprint(b, "## Published numbers beside ours\n\n")
+			fmt.Fprintf(b, "## %s\n\n", map[bool]string{true: "Tables", false: "Published numbers beside ours"}[s.Source == ""])
 			headed = true
 		}
 		fmt.Fprintf(b, "%s.\n\n", strings.TrimSuffix(t.Caption, "."))
@@ -126,14 +132,12 @@ func (s Study) writeNumbers(b *bytes.Buffer, d Data) error {
 func (s Study) draw(b *bytes.Buffer, d Data, files map[string][]byte) error {
 	headed := false
 	for _, f := range s.Figures {
-		set := d[f.Run]
-		if !slices.ContainsFunc(set.Trials, f.shows) {
-			continue
-		}
-		svg, _, err := figures.Plot(set, figures.Spec{Title: f.Caption, Metric: f.Metric, Over: f.Over, By: f.By, Where: f.Where,
-			Kind: figures.Kind(f.Kind)})
+		svg, err := f.svg(d)
 		if err != nil {
 			return fmt.Errorf("figure %s: %w", f.Name, err)
+		}
+		if svg == nil {
+			continue
 		}
 		if !headed {
 			fmt.Fprint(b, "## Figures\n\n")
@@ -144,6 +148,28 @@ func (s Study) draw(b *bytes.Buffer, d Data, files map[string][]byte) error {
 		fmt.Fprintf(b, "![%s](%s)\n\n", f.Caption, name)
 	}
 	return nil
+}
+
+// svg is nil where the figure's experiment was not run.
+func (f Figure) svg(d Data) ([]byte, error) {
+	if f.Draw != nil {
+		return f.Draw(d)
+	}
+	set := d[f.Run]
+	if !slices.ContainsFunc(set.Trials, f.shows) {
+		return nil, nil
+	}
+	svg, _, err := figures.Plot(set, figures.Spec{Title: f.Caption, Metric: f.Metric, Over: f.Over, By: f.By, Where: f.Where,
+		Kind: figures.Kind(f.Kind)})
+	return svg, err
+}
+
+// yardstick is what our numbers are held against.
+func (s Study) yardstick() string {
+	if s.Source == "" {
+		return "mark"
+	}
+	return "published"
 }
 
 // shows says whether a trial is at every level at which f holds a factor.

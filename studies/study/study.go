@@ -8,13 +8,13 @@ import (
 	"walm/lab/results"
 )
 
-// Study is one publication and its reproduction.
+// Study is one publication and its reproduction, or a question of walm's own and its answer.
 type Study struct {
 	Name   string // of its folder: "salfner"
 	Title  string
-	Source string // the publication
+	Source string // the publication; empty: the question is walm's own, and "published" numbers are the marks it sets itself
 	// Files are the study's folder: *.yaml, full/*.yaml, results/*.jsonl.zst, and in Markdown paper.md (what the
-	// publication did) and ours.md (what is done here in another way, and how to compare).
+	// publication did, or question.md) and ours.md (what is done here in another way, and how to compare).
 	Files    fs.FS
 	Runs     []string // the experiment files that its committed results come from, in order: "vmsize.yaml"
 	Claims   []Claim
@@ -73,4 +73,7 @@ type Figure struct {
 	Metric, Over, By string
 	Where            map[string]string
 	Kind             string // "lines", "surface", "bars", "timeline"
+	// Draw makes a picture that no metric over a factor is, in place of all above but Name and Caption. It returns nil
+	// where its experiment was not run.
+	Draw func(Data) ([]byte, error)
 }
