@@ -204,3 +204,20 @@ func TestEveryPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaveOutLists: a list leaves out every one of its combinations.
+func TestLeaveOutLists(t *testing.T) {
+	x := parse(t, `
+walm: 1
+name: lists
+base: {workload: "cyclic:wset={wset},rate={rate}"}
+factors:
+  wset: [10%, 20%, 30%]
+  rate: [0, 100, 200]
+leave-out:
+  - {wset: [10%, 20%], rate: [100, 200]}
+`)
+	if cells, err := x.cells(); err != nil || len(cells) != 5 {
+		t.Errorf("%d cells (%v); want 9 without 4", len(cells), err)
+	}
+}

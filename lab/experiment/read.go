@@ -168,22 +168,36 @@ func (x *Experiment) leaveOut(e entry) error {
 		if len(all) == 0 {
 			return x.at(line(v), "leave-out: {} would leave everything out")
 		}
-		var cell Cell
+		cells := []Cell{nil}
 		for _, l := range all {
-			level, err := x.scalar(l.value, l.key)
+			levels, err := x.list(l.value, l.key)
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(x.Factors, func(f Factor) bool { return f.Name == l.key })
-			if i < 0 {
-				return x.at(l.line, "leave-out names %q, which is no factor", l.key)
+			var next []Cell
+			for _, level := range levels {
+				if err := x.known(l, level); err != nil {
+					return err
+				}
+				for _, c := range cells {
+					next = append(next, append(slices.Clone(c), Level{l.key, level}))
+				}
 			}
-			if !slices.Contains(x.Factors[i].Levels, level) {
-				return x.at(l.line, "leave-out: %s has no level %q, only %s", l.key, level, strings.Join(x.Factors[i].Levels, ", "))
-			}
-			cell = append(cell, Level{l.key, level})
+			cells = next
 		}
-		x.LeaveOut = append(x.LeaveOut, cell)
+		x.LeaveOut = append(x.LeaveOut, cells...)
+	}
+	return nil
+}
+
+// known says whether an entry of leave-out names a level of a factor.
+func (x *Experiment) known(l entry, level string) error {
+	i := slices.IndexFunc(x.Factors, func(f Factor) bool { return f.Name == l.key })
+	if i < 0 {
+		return x.at(l.line, "leave-out names %q, which is no factor", l.key)
+	}
+	if !slices.Contains(x.Factors[i].Levels, level) {
+		return x.at(l.line, "leave-out: %s has no level %q, only %s", l.key, level, strings.Join(x.Factors[i].Levels, ", "))
 	}
 	return nil
 }
