@@ -210,6 +210,8 @@ func TestLeaveOutLists(t *testing.T) {
 	x := parse(t, `
 walm: 1
 name: lists
+seed: 1
+repetitions: 1
 base: {workload: "cyclic:wset={wset},rate={rate}"}
 factors:
   wset: [10%, 20%, 30%]
