@@ -61,21 +61,36 @@ func ofEnded(of func(results.Trial) (time.Duration, bool)) func(results.Trial) (
 	}
 }
 
+// CostUnder is what a move cost by the cost that walm publishes for a profile. Of one that had not ended it is a lower
+// bound: what it had cost at its limit.
+func CostUnder(p decide.Profile) Metric {
+	return Metric{"cost", "s", func(t results.Trial) (float64, bool) {
+		if t.Status != results.Done && t.Status != results.Censored {
+			return 0, false
+		}
+		tmt := t.Outcome.TMT
+		var lost, exposed time.Duration
+		if t.Status == results.Censored {
+			tmt = max(tmt, t.Setup.Limit)
+		}
+		if t.Outcome.Loss != nil {
+			lost = t.Outcome.Loss.Lost
+		} else if t.Status == results.Done {
+			return 0, false
+		}
+		if t.Method.Postcopies() {
+			exposed = tmt - t.Precopy
+		}
+		exactly := func(d time.Duration) predict.Span { return predict.Span{Lo: d, Mid: d, Hi: d} }
+		return decide.Policy{Profile: p}.Cost(predict.Forecast{Method: t.Method, Params: t.Params, Converges: 1,
+			TMT: exactly(tmt), DT: exactly(t.Outcome.DT), Loss: exactly(lost), Exposure: exactly(exposed),
+			Bytes: predict.Size{Lo: t.Outcome.Bytes, Mid: t.Outcome.Bytes, Hi: t.Outcome.Bytes}}), true
+	}}
+}
+
 func cost(t results.Trial) (float64, bool) {
 	if t.Status == results.Censored {
 		return math.Inf(1), true
 	}
-	if t.Status != results.Done || t.Outcome.Loss == nil {
-		return 0, false
-	}
-	var exposed time.Duration
-	if t.Method.Postcopies() {
-		exposed = t.Outcome.TMT - t.Precopy
-	}
-	p := decide.Policy{Profile: decide.Balanced}
-	return p.Cost(predict.Forecast{
-		TMT:      predict.Span{Mid: t.Outcome.TMT},
-		Loss:     predict.Span{Mid: t.Outcome.Loss.Lost},
-		Exposure: predict.Span{Mid: exposed},
-	}), true
+	return CostUnder(decide.Balanced).Of(t)
 }

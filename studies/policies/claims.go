@@ -1,0 +1,168 @@
+package policies
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"walm/lab/results"
+	"walm/measure"
+	"walm/stats"
+	"walm/studies/study"
+	"walm/vm"
+)
+
+func claims() []study.Claim {
+	return []study.Claim{
+		{ID: "P-regret", Text: "walm's mean regret against the oracle, which has tried every method", Published: "at most 5 %",
+			Check: regret},
+		{ID: "P-constants", Text: "walm costs less than each method taken always, and less than a choice by chance",
+			Published: "p < 0.01 after Holm", Check: beatsConstants},
+		{ID: "P-peers", Text: "each peer's policy costs more than walm, in the geometric mean", Published: "at least 1.3 times",
+			Check: beatsPeers},
+		{ID: "P-class", Text: "in no class of workloads walm costs more than a peer", Published: "at most 3 %", Check: noClassWorse},
+		{ID: "P-safe", Text: "walm loses no VM, and every move of its ends", Published: "0 and 0", Check: safe},
+	}
+}
+
+// regret is over rounds and profiles; a round in which a constant method is missing has no oracle.
+func regret(d study.Data) study.Finding {
+	var all stats.Sample
+	for _, r := range rounds(d.Trials(run)) {
+		for _, p := range profiles() {
+			best, ok := r.oracle(p)
+			c, moved := r.by[walm][p]
+			if ok && moved {
+				all = append(all, c/best-1)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return study.Missing(run)
+	}
+	mean := 0.0
+	for _, v := range all {
+		mean += v / float64(len(all))
+	}
+	return study.Finding{
+		Ours:    fmt.Sprintf("mean %.1f %%, median %.1f %%, n = %d choices", 100*mean, 100*all.Median(), len(all)),
+		Verdict: study.Judge(mean <= 0.05),
+		Evidence: fmt.Sprintf("nine choices in ten cost at most %.0f %% more than the best constant method did in the same round",
+			100*all.Quantile(0.9)),
+	}
+}
+
+// against compares a policy's cost with walm's, round by round, as a ratio: above 1, walm is the cheaper one.
+func against(all []round, policy string) (c stats.Comparison, mean float64, ok bool) {
+	var ours, theirs stats.Sample
+	for _, r := range all {
+		a, okA := r.of(walm)
+		b, okB := r.of(policy)
+		if okA && okB {
+			ours, theirs = append(ours, a), append(theirs, b)
+			mean += math.Log(b / a)
+		}
+	}
+	if len(ours) == 0 {
+		return c, 0, false
+	}
+	c, err := stats.Compare(ours, theirs, stats.Ratio, 0.95, 1)
+	return c, math.Exp(mean / float64(len(ours))), err == nil
+}
+
+// beatsConstants holds where every p-value, corrected together, is below 0.01.
+func beatsConstants(d study.Data) study.Finding {
+	return beats(d, append(constants(), random), 1, 0.01)
+}
+
+func beatsPeers(d study.Data) study.Finding { return beats(d, peers(d.Trials(run)), 1.3, 1.01) }
+
+// beats asks that every policy cost at least so many times what walm does, with a p-value below significant.
+func beats(d study.Data, policies []string, times, significant float64) study.Finding {
+	all := rounds(d.Trials(run))
+	var means, ps []float64
+	var words []string
+	n := 0
+	for _, name := range policies {
+		c, mean, ok := against(all, name)
+		if !ok {
+			return study.Missing(run)
+		}
+		means, ps, n = append(means, mean), append(ps, c.P), max(n, c.N)
+		words = append(words, fmt.Sprintf("%s × %.2f", name, mean))
+	}
+	if len(policies) == 0 {
+		return study.Missing(run)
+	}
+	corrected := stats.Holm(ps)
+	met := 0
+	var short []string
+	for i, name := range policies {
+		if means[i] >= times && corrected[i] < significant {
+			met++
+		} else {
+			short = append(short, fmt.Sprintf("%s × %.2f, p = %.2g", name, means[i], corrected[i]))
+		}
+	}
+	f := study.Finding{Ours: fmt.Sprintf("%s; n = %d rounds", strings.Join(words, ", "), n),
+		Verdict:  study.Judge(met == len(policies)),
+		Evidence: fmt.Sprintf("%d of %d", met, len(policies))}
+	if met > 0 && met < len(policies) {
+		f.Verdict = study.HoldsInPart
+	}
+	if len(short) > 0 {
+		f.Evidence += "; short of it: " + strings.Join(short, "; ")
+	}
+	return f
+}
+
+func noClassWorse(d study.Data) study.Finding {
+	worst, name, n := math.Inf(1), "", 0
+	for class, all := range classes(d) {
+		for _, peer := range peers(d.Trials(run)) {
+			if _, mean, ok := against(all, peer); ok {
+				n++
+				if label := fmt.Sprintf("%s, %s", class, peer); mean < worst || mean == worst && label < name {
+					worst, name = mean, label
+				}
+			}
+		}
+	}
+	if n == 0 {
+		return study.Missing(run)
+	}
+	return study.Finding{
+		Ours:     fmt.Sprintf("the least ratio is %.2f (%s)", worst, name),
+		Verdict:  study.Judge(worst >= 0.97),
+		Evidence: fmt.Sprintf("geometric mean of a peer's cost over walm's, the least of %d pairs of class and peer", n),
+	}
+}
+
+func classes(d study.Data) map[vm.Class][]round {
+	by := map[vm.Class][]round{}
+	for _, r := range rounds(d.Trials(run)) {
+		by[r.class] = append(by[r.class], r)
+	}
+	return by
+}
+
+func safe(d study.Data) study.Finding {
+	t := d.Trials(run).Pick(who, walm)
+	lost, endless := 0, 0
+	for _, trial := range t {
+		if trial.Status == results.Failed || trial.Outcome.Result == measure.Lost {
+			lost++
+		}
+		if trial.Status == results.Censored {
+			endless++
+		}
+	}
+	if len(t) == 0 {
+		return study.Missing(run)
+	}
+	return study.Finding{
+		Ours:     fmt.Sprintf("%d lost or not moved, %d that had not ended; n = %d moves", lost, endless, len(t)),
+		Verdict:  study.Judge(lost == 0, endless == 0),
+		Evidence: "after each move the guest was alive and checked every page of its memory",
+	}
+}

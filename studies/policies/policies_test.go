@@ -1,0 +1,83 @@
+package policies
+
+import (
+	"testing"
+	"time"
+
+	"walm/lab/experiment"
+	"walm/lab/results"
+	"walm/measure"
+	"walm/studies/study"
+	"walm/studies/study/studytest"
+	"walm/vm"
+)
+
+// world has moves that cost as many seconds of total time as it says, and as much service loss.
+func world(seconds func(policy, profile string) float64, lost func(policy string) bool) studytest.World {
+	return func(_ string, t *results.Trial) {
+		policy, _ := t.Cell.Level(who)
+		p, _ := t.Cell.Level(profile)
+		d := studytest.Seconds(seconds(policy, p) * (1 + float64(t.Block)/100 + float64(t.N)/1e4))
+		t.Outcome.Result, t.Outcome.TMT, t.Outcome.DT = measure.Moved, d, d/10
+		t.Outcome.Loss = &measure.Loss{Lost: d}
+		t.Method, t.Precopy = vm.PreCopy, d
+		t.Trace = &vm.Trace{Class: vm.MemoryIntensive}
+		if lost(policy) {
+			t.Status = results.Failed
+		}
+	}
+}
+
+func none(string) bool { return false }
+
+func TestGoodWorld(t *testing.T) {
+	d := studytest.Data(t, Study(), world(func(policy, _ string) float64 {
+		switch policy {
+		case walm, string(vm.PostCopy):
+			return 2
+		}
+		return 4
+	}, none))
+	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
+		"P-regret": study.Holds, "P-peers": study.Holds, "P-class": study.Holds, "P-safe": study.Holds,
+		"P-constants": study.HoldsInPart, // no better than the one that it always takes
+	})
+}
+
+func TestBadWorld(t *testing.T) {
+	d := studytest.Data(t, Study(), world(func(policy, _ string) float64 {
+		if policy == walm {
+			return 5
+		}
+		return 4
+	}, none))
+	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
+		"P-regret": study.Fails, "P-constants": study.Fails, "P-peers": study.Fails, "P-class": study.Fails, "P-safe": study.Holds,
+	})
+	d = studytest.Data(t, Study(), world(func(string, string) float64 { return 4 }, func(policy string) bool { return policy == walm }))
+	if f := safe(d); f.Verdict != study.Fails {
+		t.Errorf("every VM is lost: %+v", f)
+	}
+}
+
+// TestEndless: a move that had not ended is charged what it had cost at its limit, and is no oracle.
+func TestEndless(t *testing.T) {
+	ended := results.Trial{Cell: cell(string(vm.Hybrid)), Status: results.Done, Method: vm.Hybrid, Precopy: 5 * time.Second,
+		Outcome: measure.Outcome{Result: measure.Moved, TMT: 5 * time.Second, Loss: &measure.Loss{Lost: time.Second}}}
+	endless := results.Trial{Cell: cell(string(vm.PreCopy)), Status: results.Censored, Method: vm.PreCopy}
+	endless.Setup.Limit = 30 * time.Second
+	r := rounds(study.Trials{ended, endless})
+	if len(r) != 1 {
+		t.Fatalf("%d rounds", len(r))
+	}
+	if best, ok := r[0].oracle("balanced"); !ok || best != 1.5 {
+		t.Errorf("the best costs %g", best)
+	}
+	if c := r[0].by[string(vm.PreCopy)]["evacuate"]; c != 30 || !r[0].censored[string(vm.PreCopy)] {
+		t.Errorf("what had not ended costs %g", c)
+	}
+}
+
+func cell(policy string) experiment.Cell {
+	return experiment.Cell{{Factor: "workload", Level: "idle"}, {Factor: profile, Level: "balanced"}, {Factor: who, Level: policy}}
+}
