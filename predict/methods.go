@@ -27,7 +27,7 @@ func (w *world) run(m vm.Method, p vm.Params) cost {
 // offline saves to a file, copies the file, restores from it; the VM stands still throughout.
 func (w *world) offline(p vm.Params) cost {
 	size := wire(w.ram-w.zero, w.zero)
-	copying := w.bandwidth
+	copying := w.link
 	if p.Bandwidth > 0 {
 		copying = math.Min(copying, float64(p.Bandwidth))
 	}
@@ -38,12 +38,12 @@ func (w *world) offline(p vm.Params) cost {
 // stopAndCopy runs as pre-copy with the longest downtime limit that QEMU takes: it stops the VM once it has its first
 // reading of the bandwidth. A VM stopped by hand instead would be left standing if walm died.
 func (w *world) stopAndCopy() cost {
-	before := settle.Seconds()
+	before := stopped.Seconds()
 	all := wire(w.ram-w.zero, w.zero)
 	sent := math.Min(w.bandwidth*before, all)
-	again := w.dirty(settle) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied
+	again := w.dirty(stopped) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied
 	rest := all - sent + again
-	dt := rest/w.bandwidth + w.host.Switchover.Seconds()
+	dt := rest/w.link + w.host.Switchover.Seconds()
 	return cost{tmt: seconds(w.host.Setup.Seconds() + before + dt + w.host.Finish.Seconds()),
 		dt: seconds(dt), loss: seconds(dt), bytes: sent + rest, passes: 1}
 }
@@ -92,10 +92,15 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 		background = math.Min(background, float64(p.PostcopyBandwidth))
 	}
 	t := rest / background
-	dt := w.host.Handover.Seconds()
-	lost, worst := w.faults(s.pending, t, p)
+	queued := float64(inFlight)
+	if s.sent > 0 {
+		queued *= 2 // a window that had a whole pass to open: after passes the switch took 62 to 240 ms, without one 51 to 108
+	}
+	tmt := w.host.Setup.Seconds() + s.at + t + w.host.Finish.Seconds()
+	dt := math.Min(w.host.Handover.Seconds()+queued/w.bandwidth, tmt)
+	lost, worst := w.faults(s.pending, math.Max(0, t-queued/w.bandwidth), p)
 	return cost{
-		tmt:      seconds(w.host.Setup.Seconds() + s.at + dt + t + w.host.Finish.Seconds()),
+		tmt:      seconds(tmt),
 		dt:       seconds(dt),
 		loss:     seconds(s.lost + dt + lost),
 		exposure: seconds(t),

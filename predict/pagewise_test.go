@@ -138,7 +138,7 @@ func TestReplayAgainstPages(t *testing.T) {
 			took, passes := v.precopy(600)
 
 			w := still(0)
-			w.ram, w.bandwidth = vm.Bytes(pages)*vm.Page, perSecond*pageOnWire
+			w.ram, w.bandwidth, w.link = vm.Bytes(pages)*vm.Page, perSecond*pageOnWire, perSecond*pageOnWire
 			w.dirty, w.hot = dirty, float64(tt.set)*float64(vm.Page)
 			w.host = Host{}
 			c := w.run(vm.PreCopy, vm.Params{DowntimeLimit: tt.limit})

@@ -21,10 +21,10 @@ const passJitter = 0.03
 // hosts with outcomes of its own has better ones.
 func DefaultHost() Host {
 	return Host{
-		Setup:        20 * time.Millisecond,
-		Switchover:   40 * time.Millisecond,
-		Handover:     25 * time.Millisecond,
-		Finish:       20 * time.Millisecond,
+		Setup:        8 * time.Millisecond,
+		Switchover:   8 * time.Millisecond,
+		Handover:     40 * time.Millisecond,
+		Finish:       5 * time.Millisecond,
 		FaultService: time.Millisecond,
 		DiskRate:     400e6,
 		Source:       "default",
@@ -43,8 +43,13 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	rng := rand.New(rand.NewPCG(1, uint64(len(m))))
 	costs := make([]cost, draws)
 	ended := 0
+	walking := 0.5
+	if m.Postcopies() {
+		walking = walks(t.Curve, t.RAM-t.Zero)
+	}
 	for i := range costs {
 		w := draw(rng, i == 0, t, l, h)
+		w.walking = walking
 		costs[i] = w.run(m, p)
 		if costs[i].tmt != Never {
 			ended++
@@ -98,6 +103,7 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 	// Outgoing traffic of the VM competes with its own migration, incoming hardly; TCP shares at worst by half.
 	free := math.Max(float64(l.Bandwidth-t.NetOut), float64(l.Bandwidth)/2)
 	w.bandwidth = math.Max(free+band*float64(l.Err), free/10)
+	w.link = math.Max(float64(l.Bandwidth)+band*float64(l.Err), float64(l.Bandwidth)/10)
 	shifted := make(vm.Curve, len(t.Curve)) // one look's points err together: the same pages are behind all of them
 	for i, p := range t.Curve {
 		p.Dirty = min(max(p.Dirty+vm.Bytes(curve*float64(p.Err)), 0), t.RAM)
@@ -110,6 +116,9 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 	w.dirty = func(d time.Duration) float64 { return math.Min(float64(shifted.At(d)), content) }
 	if n := len(shifted); n > 0 {
 		w.hot = float64(shifted[n-1].Dirty)
+	}
+	if len(t.Curve) > 0 {
+		w.touch, _ = pace(t.Curve)
 	}
 	w.jitter = func() float64 { return math.Max(0, 1+passJitter*z()) }
 	return w

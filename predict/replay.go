@@ -13,7 +13,10 @@ type world struct {
 	content   []float64                   // share of non-zero pages in equal slices of RAM, by address
 	dirty     func(time.Duration) float64 // W(t), bytes
 	hot       float64                     // the working set: W at its flat end, bytes
-	bandwidth float64                     // bytes per second on the wire
+	bandwidth float64                     // bytes per second on the wire while the VM runs
+	link      float64                     // the same while it stands still and sends nothing itself
+	touch     float64                     // how fast the workload writes, bytes per second
+	walking   float64                     // 1: it walks through the working set, 0: it jumps
 	busy      float64                     // busiest vCPU's share of a core
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	host      Host
@@ -138,9 +141,11 @@ func (w *world) union(left, dirtied float64, before, now time.Duration) float64 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.
 func (w *world) stop(s pass) cost {
 	rest := s.pending / float64(vm.Page) * pageOnWire
-	dt := rest/w.bandwidth + w.host.Switchover.Seconds()
+	last := rest/w.link + w.host.Switchover.Seconds()
+	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
+	dt := math.Min(last+math.Min(s.sent, inFlight)/w.link, tmt)
 	return cost{
-		tmt:    seconds(w.host.Setup.Seconds() + s.at + dt + w.host.Finish.Seconds()),
+		tmt:    seconds(tmt),
 		dt:     seconds(dt),
 		loss:   seconds(s.lost + dt),
 		bytes:  s.sent + rest,
