@@ -28,7 +28,7 @@ func (w *world) faults(missing, t float64, p vm.Params) (lost, worst float64) {
 	}
 	service := w.host.FaultService.Seconds()
 	if !p.Preempt {
-		service += inFlight / w.bandwidth
+		service += w.queued / w.bandwidth
 	}
 	touch := w.touch / float64(vm.Page) // pages a second
 	if touch <= 0 || w.hot <= 0 {

@@ -6,11 +6,12 @@ import (
 	"walm/vm"
 )
 
-// Span is a forecast duration: the median, and the interval that should hold it in 80 of 100 cases.
-type Span struct{ Lo, Mid, Hi time.Duration }
+// Span is a forecast duration: the median, and the intervals that should hold it in 80 of 100 cases (Lo to Hi) and in 95
+// (Lo95 to Hi95).
+type Span struct{ Lo95, Lo, Mid, Hi, Hi95 time.Duration }
 
-// Size is a forecast amount, with the same interval.
-type Size struct{ Lo, Mid, Hi vm.Bytes }
+// Size is a forecast amount, with the same intervals.
+type Size struct{ Lo95, Lo, Mid, Hi, Hi95 vm.Bytes }
 
 // Never is the duration of what does not end.
 const Never = time.Duration(1<<63 - 1)

@@ -92,7 +92,7 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 		background = math.Min(background, float64(p.PostcopyBandwidth))
 	}
 	t := rest / background
-	queued := float64(inFlight)
+	queued := w.queued
 	if s.sent > 0 {
 		queued *= 2 // a window that had a whole pass to open: after passes the switch took 62 to 240 ms, without one 51 to 108
 	}
@@ -102,7 +102,7 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 	return cost{
 		tmt:      seconds(tmt),
 		dt:       seconds(dt),
-		loss:     seconds(s.lost + dt + lost),
+		loss:     seconds(math.Min(s.lost+dt+lost*w.foreseen+w.drag*s.at, math.Max(tmt, dt))),
 		exposure: seconds(t),
 		bytes:    s.sent + rest,
 		passes:   s.n - 1,

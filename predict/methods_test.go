@@ -23,6 +23,8 @@ func still(zeroPages int64) *world {
 		dirty:     func(time.Duration) float64 { return 0 },
 		bandwidth: bandwidth,
 		link:      bandwidth,
+		queued:    inFlight,
+		foreseen:  1,
 		jitter:    func() float64 { return 1 },
 		host: Host{Setup: 20 * time.Millisecond, Switchover: 25 * time.Millisecond, Handover: 15 * time.Millisecond,
 			Finish: 20 * time.Millisecond, FaultService: time.Millisecond, DiskRate: 500e6},

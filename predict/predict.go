@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"walm/vm"
@@ -16,6 +15,18 @@ const draws = 101
 // passJitter is how much a pass's dirtying varies from that of an equal window of the look, one standard deviation.
 // Paced writers under TCG varied by 2 to 4 %.
 const passJitter = 0.03
+
+// What the model does not know, from 100 migrations by every method: how full the queues are, what else a guest touches,
+// and how much of a guest's work its own migration displaces, which has no time to spare where a vCPU is always busy.
+const (
+	queueVaries = 0.4
+	faultsVary  = 0.2
+	dragged     = 0.06 // of a guest whose vCPU is always busy
+	dragVaries  = 0.015
+)
+
+// full is how little time a vCPU that is busy for a share of it has to spare: 0 below 0.7, 1 above 0.9.
+func full(busy float64) float64 { return math.Min(1, math.Max(0, (busy-0.7)/0.2)) }
 
 // DefaultHost holds the constants as they came out on loopback and 1 Gbit/s links under TCG, see README; a pair of
 // hosts with outcomes of its own has better ones.
@@ -36,7 +47,7 @@ func DefaultHost() Host {
 func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	f := Forecast{Method: m, Params: p, N: draws}
 	if why := unusable(t, l); why != "" {
-		never := Span{Never, Never, Never}
+		never := Span{Never, Never, Never, Never, Never}
 		f.TMT, f.DT, f.Loss, f.Warnings = never, never, never, []string{why}
 		return f
 	}
@@ -49,7 +60,11 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	}
 	for i := range costs {
 		w := draw(rng, i == 0, t, l, h)
-		w.walking = walking
+		if w.walking = math.Round(walking); i > 0 && rng.Float64() < walking {
+			w.walking = 1
+		} else if i > 0 {
+			w.walking = 0
+		}
 		costs[i] = w.run(m, p)
 		if costs[i].tmt != Never {
 			ended++
@@ -60,11 +75,10 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 	f.DT = span(costs, func(c cost) time.Duration { return c.dt })
 	f.Loss = span(costs, func(c cost) time.Duration { return c.loss })
 	f.Exposure = span(costs, func(c cost) time.Duration { return c.exposure })
-	lo, mid, hi := quantiles(costs, func(c cost) float64 { return c.bytes })
-	f.Bytes = Size{vm.Bytes(lo), vm.Bytes(mid), vm.Bytes(hi)}
-	_, passes, _ := quantiles(costs, func(c cost) float64 { return float64(c.passes) })
-	f.Passes = int(passes)
-	_, f.Slowdown, _ = quantiles(costs, func(c cost) float64 { return c.slowdown })
+	b := quantiles(costs, func(c cost) float64 { return c.bytes })
+	f.Bytes = Size{vm.Bytes(b[0]), vm.Bytes(b[1]), vm.Bytes(b[2]), vm.Bytes(b[3]), vm.Bytes(b[4])}
+	f.Passes = int(quantiles(costs, func(c cost) float64 { return float64(c.passes) })[2])
+	f.Slowdown = quantiles(costs, func(c cost) float64 { return c.slowdown })[2]
 	f.Warnings = warnings(f, t, l)
 	return f
 }
@@ -120,6 +134,9 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 	if len(t.Curve) > 0 {
 		w.touch, _ = pace(t.Curve)
 	}
+	w.queued = inFlight * math.Max(0.2, 1+queueVaries*z())
+	w.foreseen = math.Max(0.2, 1+faultsVary*z())
+	w.drag = math.Max(0, dragged*full(w.busy)+dragVaries*z())
 	w.jitter = func() float64 { return math.Max(0, 1+passJitter*z()) }
 	return w
 }
@@ -129,7 +146,7 @@ func (h Host) drawn(z func() float64) Host {
 	vary := func(d time.Duration, by float64) time.Duration {
 		return time.Duration(float64(d) * math.Max(0.2, 1+by*z()))
 	}
-	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.25)
+	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.5)
 	h.Finish, h.FaultService = vary(h.Finish, 0.25), vary(h.FaultService, 0.25)
 	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.125*z()))
 	return h
@@ -152,27 +169,6 @@ func layout(t vm.Trace, content vm.Bytes) []float64 {
 		}
 	}
 	return shares
-}
-
-func quantiles(costs []cost, of func(cost) float64) (lo, mid, hi float64) {
-	xs := make([]float64, len(costs))
-	for i, c := range costs {
-		xs[i] = of(c)
-	}
-	slices.Sort(xs)
-	at := func(q float64) float64 { return xs[int(math.Round(q*float64(len(xs)-1)))] }
-	return at(0.1), at(0.5), at(0.9)
-}
-
-func span(costs []cost, of func(cost) time.Duration) Span {
-	lo, mid, hi := quantiles(costs, func(c cost) float64 { return float64(of(c)) })
-	duration := func(x float64) time.Duration {
-		if x >= math.MaxInt64 {
-			return Never
-		}
-		return time.Duration(x)
-	}
-	return Span{duration(lo), duration(mid), duration(hi)}
 }
 
 func warnings(f Forecast, t vm.Trace, l vm.Link) []string {

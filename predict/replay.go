@@ -18,6 +18,9 @@ type world struct {
 	touch     float64                     // how fast the workload writes, bytes per second
 	walking   float64                     // 1: it walks through the working set, 0: it jumps
 	busy      float64                     // busiest vCPU's share of a core
+	queued    float64                     // bytes between the sender and the link: see inFlight
+	foreseen  float64                     // factor on the loss to faults, about 1: how guests differ in what else they touch
+	drag      float64                     // share of its work that the guest does not do while memory is sent
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	host      Host
 }
@@ -143,11 +146,11 @@ func (w *world) stop(s pass) cost {
 	rest := s.pending / float64(vm.Page) * pageOnWire
 	last := rest/w.link + w.host.Switchover.Seconds()
 	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
-	dt := math.Min(last+math.Min(s.sent, inFlight)/w.link, tmt)
+	dt := math.Min(last+math.Min(s.sent, w.queued)/w.link, tmt)
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
-		loss:   seconds(s.lost + dt),
+		loss:   seconds(s.lost + dt + w.drag*s.at),
 		bytes:  s.sent + rest,
 		passes: s.n - 1,
 	}
