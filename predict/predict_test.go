@@ -86,7 +86,7 @@ func TestWarnings(t *testing.T) {
 func TestOutgoingTrafficCompetes(t *testing.T) {
 	tmt := func(out vm.Rate) float64 {
 		trace := looked()
-		trace.ZeroErr, trace.NetOut = 0, out
+		trace.ZeroErr, trace.NetOut, trace.Curve = 0, out, nil // one that writes would wait for pages, and not send
 		return Method(vm.PostCopy, vm.Params{}, trace, vm.Link{Bandwidth: 100e6}, Host{}).TMT.Mid.Seconds()
 	}
 	alone := tmt(0)

@@ -59,6 +59,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	left, sent, took := w.first(wire, p.DowntimeLimit)
 	s := pass{n: 1, speed: 1}
 	var before time.Duration
+	alike := 0 // passes at the throttle that will stay
 	for {
 		s.n++
 		s.at += took
@@ -75,7 +76,10 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if visit(s) {
 			return true
 		}
-		if s.n > most {
+		if throttle == nil || throttle.now >= throttle.limit || s.n > 10*most {
+			alike++
+		}
+		if alike > max(most, min(p.Passes, 10*most)) {
 			return false
 		}
 		// Bursts until the rest is below the threshold, one at least. (Counted out, not played: on a slow link they are
@@ -97,7 +101,7 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took float
 	threshold := 0.0
 	walked := 0.0
 	// A slice goes in parts of a burst, where that is not too many to replay.
-	parts := math.Ceil(min(max(slice/(memory*burst.Seconds()), 1), 256))
+	parts := math.Ceil(min(max(slice/(memory*burst.Seconds()), 1), 32))
 	for _, share := range w.content {
 		for range int(parts) {
 			content, zeros := slice/parts*share, slice/parts*(1-share)

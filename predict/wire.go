@@ -40,10 +40,10 @@ const inFlight = 4 << 20
 // scan is how fast pages of zeros are found to be that, bytes per second.
 const scan = 4e9
 
-// most is after how many passes a replay that has not ended is called endless. The most that a migration was seen to need
-// is 40; auto-converge needs 20 s to its last step, which is 400 of the shortest passes. (A limit in time was rejected:
-// the first pass of an idle VM of 1 TiB takes hours, and the second ends it.)
-const most = 1000
+// most is after how many passes a replay that has not ended is called endless: passes at the throttle's last step, where
+// there is one, which takes 20 s to reach and so 400 of the shortest passes. The most that a migration was seen to need is
+// 40. (A limit in time was rejected: the first pass of an idle VM of 1 TiB takes hours, and the second ends it.)
+const most = 150
 
 // wire is how many bytes the given memory costs when sent.
 func wire(content, zero vm.Bytes) float64 {
