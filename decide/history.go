@@ -16,10 +16,12 @@ type Pass struct {
 	Throttle  int      // percent
 }
 
-// History is what is known of a running migration at a pass boundary.
+// History is what is known of a running migration at a pass boundary, or between two where it is polled (see
+// migrate.Machine).
 type History struct {
 	Started time.Time
-	Passes  []Pass // in order; the last has just begun
+	Passes  []Pass      // in order; at a boundary the last has just begun
+	Now     vm.Progress // the latest reading
 	Link    vm.Rate
 	RAM     vm.Bytes // of the VM
 }

@@ -30,6 +30,16 @@ type Forecast struct {
 	Slowdown  float64  // worst share of its speed that the VM loses while it runs, 0 to 1, median
 	N         int      // replays behind the intervals
 	Warnings  []string `json:",omitempty"`
+
+	// Replays are the N, for comparison in pairs: replay i of every method is of the same look, link and hosts. They are
+	// not kept in records.
+	Replays []Replay `json:"-"`
+}
+
+// Replay is what one replay came to.
+type Replay struct {
+	TMT, DT, Loss, Exposure time.Duration // Never where it does not end
+	Bytes                   vm.Bytes
 }
 
 // Host holds the constants of a pair of hosts that no look at the VM can tell. They are fitted from outcomes.

@@ -51,22 +51,24 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 		f.TMT, f.DT, f.Loss, f.Warnings = never, never, never, []string{why}
 		return f
 	}
-	rng := rand.New(rand.NewPCG(1, uint64(len(m))))
 	costs := make([]cost, draws)
+	f.Replays = make([]Replay, draws)
 	ended := 0
 	walking := 0.5
 	if m.Postcopies() {
 		walking = walks(t.Curve, t.RAM-t.Zero)
 	}
 	for i := range costs {
+		rng := rand.New(rand.NewPCG(1, uint64(i))) // the same for every method
 		w := draw(rng, i == 0, t, l, h)
 		if w.walking = math.Round(walking); i > 0 && rng.Float64() < walking {
 			w.walking = 1
 		} else if i > 0 {
 			w.walking = 0
 		}
-		costs[i] = w.run(m, p)
-		if costs[i].tmt != Never {
+		c := w.run(m, p)
+		costs[i], f.Replays[i] = c, Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
+		if c.tmt != Never {
 			ended++
 		}
 	}
