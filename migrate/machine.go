@@ -20,6 +20,9 @@ const (
 type Machine struct {
 	// Adjust is asked at every pass boundary of a method that copies in passes. Nil goes on.
 	Adjust func(now time.Time, h decide.History) decide.Adjustment
+	// Poll is how often Adjust is asked between boundaries too, with the first reading that comes after it: readings
+	// come about ten times a second. 0: never.
+	Poll time.Duration
 
 	plan decide.Plan
 	core
@@ -28,6 +31,7 @@ type Machine struct {
 	refused   string // why an interrupt was not obeyed
 	ends      vm.Ends
 	history   decide.History
+	polled    time.Time // Adjust was last asked, at a boundary or between two
 	decisions []Decision
 	notes     []Note
 }
@@ -124,7 +128,7 @@ func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 }
 
 func (m *Machine) begin(now time.Time) []vm.Act {
-	m.heard, m.history.Started = now, now
+	m.heard, m.history.Started, m.polled = now, now, now
 	acts := []vm.Act{m.act(vm.ActPrepare)}
 	if !m.offline {
 		m.enter(now, Preparing, string(m.plan.Method)+" begins")

@@ -95,7 +95,7 @@ func (s *scene) feed(what string, ev Event, nth int, mis mischief) {
 	if s.mutant != nil {
 		acts = s.mutant(&s.m, ev, acts)
 	}
-	s.m.heard, s.m.asked = start, start
+	s.m.heard, s.m.asked, s.m.polled = start, start, time.Time{}
 	s.m.ends = vm.Ends{Source: vm.End{Run: s.m.ends.Source.Run}, Destination: vm.End{Run: s.m.ends.Destination.Run}}
 	for i, a := range acts {
 		s.trail = &step{fmt.Sprintf("    %s → %s", s.m.state, a.Kind), s.trail}
@@ -264,7 +264,8 @@ type plot struct {
 	name           string
 	method         vm.Method
 	params         vm.Params
-	move           decide.Move // at the second pass
+	move           decide.Move // at the second pass, or whenever it is polled
+	polled         bool
 	stopped, loose bool
 }
 
@@ -274,6 +275,9 @@ var plots = []plot{
 	{name: "pre-copy, no return path", method: vm.PreCopy, loose: true},
 	{name: "pre-copy, given up", method: vm.PreCopy, move: decide.GiveUp},
 	{name: "pre-copy, switched", method: vm.PreCopy, params: vm.Params{Postcopy: true}, move: decide.SwitchNow},
+	{name: "pre-copy, given up when polled", method: vm.PreCopy, move: decide.GiveUp, polled: true},
+	{name: "pre-copy, switched when polled", method: vm.PreCopy, params: vm.Params{Postcopy: true},
+		move: decide.SwitchNow, polled: true},
 	{name: "post-copy", method: vm.PostCopy},
 	{name: "hybrid", method: vm.Hybrid, params: vm.Params{Passes: 1}},
 	{name: "offline", method: vm.Offline},
@@ -281,13 +285,16 @@ var plots = []plot{
 
 func (p plot) scene(h harm) scene {
 	adjust := func(_ time.Time, h decide.History) decide.Adjustment {
-		if len(h.Passes) < 2 {
+		if len(h.Passes) < 2 && !p.polled {
 			return decide.Adjustment{Move: decide.GoOn}
 		}
 		return decide.Adjustment{Move: p.move}
 	}
 	s := scene{m: *New(decide.Plan{Method: p.method, Params: p.params}, adjust),
 		w: newWorld(p.method, h, p.stopped, p.loose)}
+	if p.polled {
+		s.m.Poll, s.w.readings = 1, 1
+	}
 	s.feed("begin", Begin{}, -1, none)
 	return s
 }

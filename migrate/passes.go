@@ -8,8 +8,8 @@ import (
 	"walm/vm"
 )
 
-// pass takes the beginning of a pass. Decisions are made here alone: between boundaries the remaining bytes are a
-// saw-tooth.
+// pass takes the beginning of a pass. Decisions are made here, and between boundaries only where the machine is to
+// poll: the remaining bytes are a saw-tooth there.
 func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 	if n := len(m.history.Passes); n > 0 && e.Pass <= m.history.Passes[n-1].N {
 		return nil // a double
@@ -22,7 +22,7 @@ func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 	p := e.Progress
 	m.history.Passes = append(m.history.Passes, decide.Pass{N: e.Pass, Began: e.At, Remaining: p.Remaining,
 		Sent: p.Transferred, Rate: p.Rate, Throttle: p.Throttle})
-	m.history.Link, m.history.RAM = max(m.history.Link, p.Rate), p.Total
+	m.history.Link, m.history.RAM, m.history.Now = max(m.history.Link, p.Rate), p.Total, *p
 	if m.state != Copying {
 		return nil
 	}
@@ -39,13 +39,29 @@ func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 		if e.Pass > m.plan.Params.Passes {
 			return m.switchOver(now, fmt.Sprintf("%d of %d passes are done", e.Pass-1, m.plan.Params.Passes))
 		}
-	case vm.StopAndCopy, vm.Offline:
+	}
+	if !m.steered() {
 		return nil
 	}
-	if m.Adjust == nil {
-		return nil
-	}
+	m.polled = now
 	return m.adjust(now, m.Adjust(now, m.history))
+}
+
+// steered says whether Adjust has a say now: the VM is being copied in passes and nothing of it has been handed over.
+func (m *Machine) steered() bool {
+	return m.Adjust != nil && m.state == Copying && !m.postcopy && m.plan.Method.Live() && m.plan.Method != vm.PostCopy
+}
+
+// poll asks Adjust between boundaries. Only what it changes is kept: a poll that goes on is no decision worth a line.
+func (m *Machine) poll(now time.Time) []vm.Act {
+	if m.Poll <= 0 || now.Sub(m.polled) < m.Poll || !m.steered() {
+		return nil
+	}
+	m.polled = now
+	if a := m.Adjust(now, m.history); a.Move != decide.GoOn {
+		return m.adjust(now, a)
+	}
+	return nil
 }
 
 // reading takes a reading. The first one of a pass stands in for a boundary that came without.
@@ -53,14 +69,14 @@ func (m *Machine) reading(now time.Time, e vm.Event) []vm.Act {
 	if e.Progress == nil {
 		return nil
 	}
-	m.history.Link = max(m.history.Link, e.Progress.Rate)
+	m.history.Link, m.history.Now = max(m.history.Link, e.Progress.Rate), *e.Progress
 	if m.boundary == 0 || e.Progress.Pass < m.boundary {
-		return nil
+		return m.poll(now)
 	}
 	return m.pass(now, vm.Event{At: e.At, Kind: vm.EventPass, Pass: m.boundary, Progress: e.Progress})
 }
 
-// adjust does what was decided at a boundary.
+// adjust does what was decided.
 func (m *Machine) adjust(now time.Time, a decide.Adjustment) []vm.Act {
 	m.decisions = append(m.decisions, Decision{now, a})
 	limit := m.act(vm.ActLimit)

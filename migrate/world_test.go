@@ -23,6 +23,7 @@ type world struct {
 	loose    bool // the source calls itself completed as soon as all is sent (no return path)
 	all      bool // the destination has all memory
 	pass     int
+	readings int        // that the source may still tell between passes
 	job      vm.ActKind // offline: the step under way
 	file     int        // offline: 0 nothing, 1 saved, 2 copied, 3 restored
 	dstRan   bool
@@ -59,7 +60,7 @@ type note struct {
 func (n note) event(side vm.Side) vm.Event {
 	e := vm.Event{Kind: n.kind, Side: side, Status: n.status, Pass: n.pass, Err: n.err}
 	e.Act.Kind = n.act
-	if n.kind == vm.EventPass {
+	if n.kind == vm.EventPass || n.kind == vm.EventProgress {
 		e.Progress = &vm.Progress{Pass: n.pass, Remaining: 100 * vm.MiB}
 	}
 	return e
@@ -273,6 +274,10 @@ func (w *world) liveMoves(add func(bool, string, func(*world)), link bool) {
 	add(w.copies() && link && w.pass < 2, "pass", func(w *world) {
 		w.pass++
 		w.src.tell(note{kind: vm.EventPass, pass: w.pass})
+	})
+	add(w.copies() && link && w.readings > 0, "reading", func(w *world) {
+		w.readings--
+		w.src.tell(note{kind: vm.EventProgress, pass: w.pass})
 	})
 	add(w.copies() && link, "source stops", func(w *world) {
 		w.src.go_("finish-migrate")

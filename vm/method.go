@@ -52,6 +52,7 @@ type Params struct {
 	ThrottleInitial   int           `json:",omitempty"` // auto-converge: first throttle, percent of vCPU time
 	ThrottleIncrement int           `json:",omitempty"` // auto-converge: step, percent
 	ThrottleMax       int           `json:",omitempty"` // auto-converge: limit, percent
+	ThrottleTrigger   int           `json:",omitempty"` // auto-converge: dirtied ÷ sent, percent, that counts as a hit; 0: QEMU's 50
 	Preempt           bool          `json:",omitempty"` // post-copy: faulted pages on a channel of their own
 	Multifd           int           `json:",omitempty"` // parallel channels of pre-copy; 0: one stream
 	Postcopy          bool          `json:",omitempty"` // armed: the VM may be switched to post-copy in flight
