@@ -19,7 +19,7 @@ func Study() study.Study {
 		Files:  files,
 		Runs:   []string{"synthetic.yaml", "programs.yaml"},
 		Claims: claims(),
-		Tables: []study.Table{byMethod(), byWorkload(), worst()},
+		Tables: []study.Table{byMethod(), comparison(), byWorkload(), worst()},
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt)},
 			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt)},
