@@ -264,8 +264,8 @@ type plot struct {
 	name           string
 	method         vm.Method
 	params         vm.Params
-	move           decide.Move // at the second pass, or whenever it is polled
-	polled         bool
+	move           decide.Move // at the second pass
+	polled         decide.Move // between boundaries
 	stopped, loose bool
 }
 
@@ -275,9 +275,10 @@ var plots = []plot{
 	{name: "pre-copy, no return path", method: vm.PreCopy, loose: true},
 	{name: "pre-copy, given up", method: vm.PreCopy, move: decide.GiveUp},
 	{name: "pre-copy, switched", method: vm.PreCopy, params: vm.Params{Postcopy: true}, move: decide.SwitchNow},
-	{name: "pre-copy, given up when polled", method: vm.PreCopy, move: decide.GiveUp, polled: true},
-	{name: "pre-copy, switched when polled", method: vm.PreCopy, params: vm.Params{Postcopy: true},
-		move: decide.SwitchNow, polled: true},
+	{name: "pre-copy, given up between passes", method: vm.PreCopy, params: vm.Params{Postcopy: true},
+		move: decide.SwitchNow, polled: decide.GiveUp},
+	{name: "pre-copy, switched between passes", method: vm.PreCopy, params: vm.Params{Postcopy: true},
+		move: decide.GiveUp, polled: decide.SwitchNow},
 	{name: "post-copy", method: vm.PostCopy},
 	{name: "hybrid", method: vm.Hybrid, params: vm.Params{Passes: 1}},
 	{name: "offline", method: vm.Offline},
@@ -285,15 +286,18 @@ var plots = []plot{
 
 func (p plot) scene(h harm) scene {
 	adjust := func(_ time.Time, h decide.History) decide.Adjustment {
-		if len(h.Passes) < 2 && !p.polled {
+		switch {
+		case h.Now.Remaining == midway:
+			return decide.Adjustment{Move: p.polled}
+		case len(h.Passes) < 2:
 			return decide.Adjustment{Move: decide.GoOn}
 		}
 		return decide.Adjustment{Move: p.move}
 	}
 	s := scene{m: *New(decide.Plan{Method: p.method, Params: p.params}, adjust),
 		w: newWorld(p.method, h, p.stopped, p.loose)}
-	if p.polled {
-		s.m.Poll, s.w.readings = 1, 1
+	if p.polled != "" {
+		s.m.Poll, s.w.readings = 1, 2
 	}
 	s.feed("begin", Begin{}, -1, none)
 	return s

@@ -60,6 +60,9 @@ func play(t *testing.T, script string) string {
 			p := decide.Plan{Method: vm.Method(w[1]), Params: vm.DefaultParams(vm.Method(w[1]))}
 			p.Params.Postcopy = len(w) > 2 && w[2] == "armed"
 			m = New(p, func(time.Time, decide.History) decide.Adjustment { return next })
+			if len(w) > 3 && w[2] == "polled" {
+				m.Poll, _ = time.ParseDuration(w[3])
+			}
 			continue
 		case "after":
 			d, err := time.ParseDuration(w[1])

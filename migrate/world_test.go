@@ -57,11 +57,17 @@ type note struct {
 	err    string
 }
 
+// midway is what is left to send at a reading between two passes.
+const midway = 50 * vm.MiB
+
 func (n note) event(side vm.Side) vm.Event {
 	e := vm.Event{Kind: n.kind, Side: side, Status: n.status, Pass: n.pass, Err: n.err}
 	e.Act.Kind = n.act
-	if n.kind == vm.EventPass || n.kind == vm.EventProgress {
+	switch n.kind {
+	case vm.EventPass:
 		e.Progress = &vm.Progress{Pass: n.pass, Remaining: 100 * vm.MiB}
+	case vm.EventProgress:
+		e.Progress = &vm.Progress{Pass: n.pass, Remaining: midway}
 	}
 	return e
 }
