@@ -45,6 +45,11 @@ func DefaultHost() Host {
 // Method forecasts one method by replaying it over what t and l leave open: the sampling error of the curve, the
 // bandwidth, and the workload's own variation. The same arguments give the same answer.
 func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
+	return replays(m, p, t, l, h, func(w *world) cost { return w.run(m, p) })
+}
+
+// replays is a forecast from what play makes of each draw.
+func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(*world) cost) Forecast {
 	f := Forecast{Method: m, Params: p, N: draws}
 	if why := unusable(t, l); why != "" {
 		never := Span{Never, Never, Never, Never, Never}
@@ -66,7 +71,7 @@ func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
 		} else if i > 0 {
 			w.walking = 0
 		}
-		c := w.run(m, p)
+		c := play(w)
 		costs[i], f.Replays[i] = c, Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
 		if c.tmt != Never {
 			ended++

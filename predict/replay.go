@@ -23,6 +23,7 @@ type world struct {
 	drag      float64                     // share of its work that the guest does not do while memory is sent
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	host      Host
+	flight    *Flight // where it is under way already; nil: from the start
 }
 
 // cost is what one replay came to. Its zero value with tmt == Never is a migration that does not end.
@@ -57,8 +58,15 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := measured * memory * p.DowntimeLimit.Seconds()
 	left, sent, took := w.first(wire, p.DowntimeLimit)
-	s := pass{n: 1, speed: 1}
 	var before time.Duration
+	if w.flight != nil {
+		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
+		before = w.flight.Last
+	}
+	s := pass{n: 1, speed: 1}
+	if w.flight != nil && throttle != nil {
+		s.speed = throttle.speed(w.busy)
+	}
 	alike := 0 // passes at the throttle that will stay
 	for {
 		s.n++
@@ -82,13 +90,16 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if alike > max(most, min(p.Passes, 10*most)) {
 			return false
 		}
-		// Bursts until the rest is below the threshold, one at least. (Counted out, not played: on a slow link they are
-		// millions.)
-		one := memory * burst.Seconds()
-		n := math.Min(s.pending, one*math.Max(1, math.Floor((s.pending-threshold)/one)+1))
-		left, took = s.pending-n, sync+n/memory
-		sent = n / float64(vm.Page) * pageOnWire
+		left, sent, took = passed(s.pending, memory, threshold)
 	}
+}
+
+// passed is what becomes of pending bytes in a pass: bursts until the rest is below the threshold, one at least. (Counted
+// out, not played: on a slow link they are millions.)
+func passed(pending, memory, threshold float64) (left, sent, took float64) {
+	one := memory * burst.Seconds()
+	n := math.Min(pending, one*math.Max(1, math.Floor((pending-threshold)/one)+1))
+	return pending - n, n / float64(vm.Page) * pageOnWire, sync + n/memory
 }
 
 // first is the first pass: RAM by address, pages of zeros named in passing. It ends once the memory left to walk, zeros

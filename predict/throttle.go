@@ -50,5 +50,7 @@ func (t *throttle) sync(at, dirtied, sent, busy float64) float64 {
 		}
 		t.since, t.dirtied, t.sent = at, 0, 0
 	}
-	return math.Min(1, (1-t.now)/math.Max(busy, 0.01))
+	return t.speed(busy)
 }
+
+func (t *throttle) speed(busy float64) float64 { return math.Min(1, (1-t.now)/math.Max(busy, 0.01)) }
