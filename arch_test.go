@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"predict":         {"vm"},
 	"measure":         {"vm"},
 	"decide":          {"vm", "predict"},
+	"decide/peer":     {"vm", "decide"},
 	"migrate":         {"vm", "predict", "decide"},
 	"move":            {"vm", "observe", "predict", "decide", "migrate", "measure"},
 	"report":          {"vm", "predict", "decide", "measure", "move", "stats"},
