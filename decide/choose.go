@@ -1,43 +1,90 @@
 package decide
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
+	"strings"
 
 	"walm/predict"
 	"walm/vm"
 )
 
-// ErrNoMethod is that no method can meet the limits. The error that wraps it names, per method, what stands against it.
+// ErrNoMethod is that no method can meet the limits. The error that wraps it names, per method, what stands against it,
+// and what would do.
 var ErrNoMethod = errors.New("no method can meet the limits")
 
-// Choose picks the cheapest method that the policy and the pair of hosts allow. unable says, per method, why the pair
-// cannot do it; methods that are absent from it can be done.
+// Answer forecasts every candidate and chooses. The forecasts are of each method with the best of its parameters, those of
+// the methods that are out among them; they are there beside ErrNoMethod too.
+func (q Question) Answer() (Plan, []predict.Forecast, error) {
+	cs, unable := q.Candidates()
+	fs := q.Policy.best(q.forecasts(cs))
+	plan, err := Choose(fs, q.Policy, unable)
+	if err == nil {
+		plan.Reason.Turns = q.turns(plan, fs, unable)
+		return plan, fs, nil
+	}
+	plan.Reason.Remedies = q.remedies(fs, unable)
+	if len(plan.Reason.Remedies) > 0 {
+		err = fmt.Errorf("%w; what would do: %s", err, strings.Join(plan.Reason.Remedies, ", or "))
+	}
+	return plan, fs, err
+}
+
+// near is the relative difference in cost below which two candidates count as equal: the forecasts' own noise.
+const near = 0.02
+
+// best keeps one forecast a method: the cheapest that p allows, and of those that are as cheap beyond noise the first.
+func (p Policy) best(fs []predict.Forecast) []predict.Forecast {
+	price := p.priced(fs)
+	var list []predict.Forecast
+	for _, m := range vm.Methods() {
+		at, least, allowed := -1, math.Inf(1), false
+		for i, f := range fs {
+			if f.Method != m {
+				continue
+			}
+			in, c := p.excluded(f, nil) == "", price.mean(f)
+			switch {
+			case at < 0, in && !allowed, in == allowed && c < least*(1-near):
+				at, least, allowed = i, c, in
+			}
+		}
+		if at >= 0 {
+			list = append(list, fs[at])
+		}
+	}
+	return list
+}
+
+// Choose picks the cheapest of fs, one forecast a method, that the policy and the pair of hosts allow. unable says, per
+// method, why the pair cannot do it; methods that are absent from it can be done.
 //
 // A forced method is taken whatever its cost, unless the pair cannot do it or a limit stands against it: a hard limit
 // is not broken knowingly.
 func Choose(fs []predict.Forecast, p Policy, unable map[vm.Method]string) (Plan, error) {
+	price := p.priced(fs)
 	options := make([]Option, 0, len(fs))
 	by := map[vm.Method]predict.Forecast{}
+	var in []predict.Forecast
 	for _, f := range fs {
 		by[f.Method] = f
-		o := Option{Method: f.Method, Cost: p.Cost(f), Out: unable[f.Method]}
-		if o.Out == "" {
-			o.Out = p.out(f)
+		options = append(options, Option{Method: f.Method, Params: f.Params, Cost: price.mean(f), Out: p.excluded(f, unable)})
+		if options[len(options)-1].Out == "" {
+			in = append(in, f)
 		}
-		if p.Method == f.Method && forgivable(f, p, unable) {
-			o.Out = ""
-		}
-		options = append(options, o)
+	}
+	for i, share := range price.wins(in) {
+		at := slices.IndexFunc(options, func(o Option) bool { return o.Method == in[i].Method })
+		options[at].Wins = share
 	}
 	slices.SortStableFunc(options, func(a, b Option) int {
 		if (a.Out == "") != (b.Out == "") {
 			return map[bool]int{true: -1, false: 1}[a.Out == ""]
 		}
-		return compare(a.Cost, b.Cost)
+		return cmp.Compare(a.Cost, b.Cost)
 	})
 	preferUnthrottled(options)
 	chosen := slices.IndexFunc(options, func(o Option) bool {
@@ -48,20 +95,24 @@ func Choose(fs []predict.Forecast, p Policy, unable map[vm.Method]string) (Plan,
 	}
 	best := options[chosen]
 	f := by[best.Method]
+	margin := 0.0
 	for i := range options {
-		options[i].Why = why(options[i], best, by[options[i].Method], f, p)
+		o := &options[i]
+		o.Why = price.why(*o, best, by[o.Method], f, p.Method != "")
+		if i != chosen && o.Out == "" && margin == 0 && !math.IsInf(o.Cost-best.Cost, 0) {
+			margin = o.Cost - best.Cost
+		}
 	}
-	reason := fmt.Sprintf("%s costs least under profile %s: %s", best.Method, p.Profile, weighed(f, p))
-	if p.Method != "" {
-		reason = fmt.Sprintf("%s was asked for: %s", best.Method, weighed(f, p))
+	reason := fmt.Sprintf("%s costs least under profile %s: %s", best.Method, p.Profile, price.weighed(f))
+	switch {
+	case p.Method != "":
+		reason = fmt.Sprintf("%s was asked for: %s", best.Method, price.weighed(f))
+	case p.Weights != nil:
+		reason = fmt.Sprintf("%s costs least under the weights given: %s", best.Method, price.weighed(f))
 	}
 	return Plan{Method: best.Method, Params: f.Params, Forecast: f, Forced: p.Method != "",
-		Reason: Reason{Why: reason, Options: options}}, nil
+		Reason: Reason{Why: reason, Margin: margin, Options: options}}, nil
 }
-
-// near is the difference in cost below which pre-copy and auto-converge count as equal: the replays' own noise, where no
-// throttling was needed.
-const near = 0.02
 
 // preferUnthrottled puts pre-copy before an auto-converge that is no cheaper.
 func preferUnthrottled(options []Option) {
@@ -74,21 +125,17 @@ func preferUnthrottled(options []Option) {
 	}
 }
 
-// forgivable: a user who names a method may have one that is unlikely to end, as long as no limit is broken.
-func forgivable(f predict.Forecast, p Policy, unable map[vm.Method]string) bool {
-	p.Profile = Balanced
-	f.Converges, f.TMT.Mid = 1, min(f.TMT.Mid, predict.Never-1)
-	return unable[f.Method] == "" && p.out(f) == ""
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// excluded says why f cannot be taken; empty where it can. A user who names a method may have one that is unlikely to
+// end, as long as no limit is broken.
+func (p Policy) excluded(f predict.Forecast, unable map[vm.Method]string) string {
+	if why := unable[f.Method]; why != "" {
+		return why
 	}
-	return 0
+	if p.Method == f.Method {
+		p.Profile = Balanced
+		f.Converges, f.TMT.Mid = 1, min(f.TMT.Mid, predict.Never-1)
+	}
+	return p.out(f)
 }
 
 func refusal(options []Option, p Policy) error {
@@ -99,56 +146,4 @@ func refusal(options []Option, p Policy) error {
 		}
 	}
 	return err
-}
-
-// weighed shows the terms of a forecast's cost.
-func weighed(f predict.Forecast, p Policy) string {
-	loss, tmt := p.Profile.Weights()
-	s := fmt.Sprintf("%g × %s service loss + %g × %s total", loss, short(f.Loss.Mid), tmt, short(f.TMT.Mid))
-	if f.Exposure.Mid > 0 {
-		s += fmt.Sprintf(" + %.2g s for the risk", Hazard*Worth*f.Exposure.Mid.Seconds())
-	}
-	if c := p.Cost(f); !math.IsInf(c, 1) {
-		return fmt.Sprintf("%s = %.3g s", s, c)
-	}
-	return s
-}
-
-// why says in a line what became of o beside the best one.
-func why(o, best Option, f, bf predict.Forecast, p Policy) string {
-	switch {
-	case o.Method == best.Method:
-		return weighed(f, p)
-	case o.Out != "":
-		return "" // Out says it
-	}
-	var what string
-	switch loss, tmt := p.Profile.Weights(); {
-	case loss*(f.Loss.Mid-bf.Loss.Mid).Seconds() >= tmt*(f.TMT.Mid-bf.TMT.Mid).Seconds():
-		what = fmt.Sprintf("it loses %s of work, against %s", short(f.Loss.Mid), short(bf.Loss.Mid))
-	default:
-		what = fmt.Sprintf("it takes %s, against %s", short(f.TMT.Mid), short(bf.TMT.Mid))
-	}
-	switch {
-	case math.IsInf(best.Cost, 1) && o.Cost < best.Cost:
-		return "it ends, but another method was asked for"
-	case o.Cost < best.Cost && p.Method == "":
-		return "no cheaper beyond the noise of the forecasts, and it throttles the VM"
-	case o.Cost < best.Cost:
-		return fmt.Sprintf("cheaper by %.3g s, but another method was asked for", best.Cost-o.Cost)
-	}
-	return fmt.Sprintf("costs %.3g s more: %s", o.Cost-best.Cost, what)
-}
-
-// short shows a duration with three digits.
-func short(d time.Duration) string {
-	switch {
-	case d == predict.Never:
-		return "for ever"
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < 100*time.Second:
-		return fmt.Sprintf("%.3g s", d.Seconds())
-	}
-	return d.Round(time.Second).String()
 }

@@ -27,6 +27,7 @@ type Policy struct {
 	MaxSlowdown float64       `json:",omitempty"` // share of its speed that the VM may lose while it runs, 0 to 1
 	NoPostcopy  bool          `json:",omitempty"`
 	Among       []vm.Method   `json:",omitempty"` // that may be chosen; empty: every one
+	Weights     *Weights      `json:",omitempty"` // the user's own; nil: the profile's
 	Stop        *StopRule     `json:",omitempty"` // what ends pre-copy; nil: the hypervisor's own rule alone
 }
 
@@ -48,16 +49,21 @@ type Plan struct {
 
 // Reason says why a method was chosen and why each other one was not.
 type Reason struct {
-	Why     string
-	Options []Option // every method, best first, those that are out last
+	Why      string
+	Margin   float64  `json:",omitempty"` // seconds of cost to the next best method; 0: there is none
+	Options  []Option // every method, best first, those that are out last
+	Turns    []Turn   `json:",omitempty"` // what would have changed the choice
+	Remedies []string `json:",omitempty"` // where no method meets the limits: what would let one do so
 }
 
 // Option is a method as it was weighed.
 type Option struct {
 	Method vm.Method
-	Cost   float64 // seconds, see Policy.Cost; +Inf where it is out
-	Out    string  // why it cannot be taken; empty where it could
-	Why    string  // why it lost, or won
+	Params vm.Params // the best that were found
+	Cost   float64   // expected, in seconds, see Weights; +Inf where it does not end
+	Wins   float64   `json:",omitempty"` // share of the replays in which it costs least of those that are not out
+	Out    string    // why it cannot be taken; empty where it could
+	Why    string    // why it lost, or won
 }
 
 // Move is what to do at a pass boundary.

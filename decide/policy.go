@@ -2,20 +2,11 @@ package decide
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"walm/predict"
 	"walm/vm"
-)
-
-// Hazard and Worth make the risk of post-copy a cost: while part of the VM's memory is still at the source, the chance
-// per second that a host or the link between them fails for good (once in 11.6 days is a pessimist's view of one pair),
-// times what the VM is worth in seconds of its work (a day to rebuild it).
-const (
-	Hazard = 1e-6  // per second
-	Worth  = 86400 // seconds
 )
 
 // Profiles lists the profiles, the default first.
@@ -33,29 +24,6 @@ func ParseProfile(s string) (Profile, error) {
 	return "", fmt.Errorf("unknown profile %q: one of %s", s, strings.Join(names, ", "))
 }
 
-// Weights are the seconds that a second of service loss and of total migration time cost.
-func (p Profile) Weights() (loss, tmt float64) {
-	switch p {
-	case Evacuate:
-		return 0.1, 1
-	case Gentle:
-		return 1, 0.01
-	}
-	return 1, 0.1
-}
-
-// Cost is what a forecast costs under p, in seconds; +Inf where it does not end.
-func (p Policy) Cost(f predict.Forecast) float64 {
-	if f.TMT.Mid == predict.Never {
-		return math.Inf(1)
-	}
-	loss, tmt := p.Profile.Weights()
-	return loss*f.Loss.Mid.Seconds() + tmt*f.TMT.Mid.Seconds() + Hazard*Worth*f.Exposure.Mid.Seconds()
-}
-
-// sure is the least probability of converging with which a method is taken without being asked for.
-const sure = 0.9
-
 // out says why f cannot be taken under p; empty where it can. Limits are held against the upper end of the interval:
 // a limit that holds only in the median is broken every other time.
 func (p Policy) out(f predict.Forecast) string {
@@ -66,10 +34,10 @@ func (p Policy) out(f predict.Forecast) string {
 		return "post-copy is not allowed"
 	case p.Profile == Safe && f.Method.Postcopies():
 		return "it cannot be aborted once post-copy has begun"
+	case f.TMT.Mid == predict.Never && f.Converges > 0:
+		return fmt.Sprintf("it ends with a probability of only %.0f %%", 100*f.Converges)
 	case f.TMT.Mid == predict.Never:
 		return "it never ends: the VM dirties memory as fast as the link carries it"
-	case f.Converges < sure:
-		return fmt.Sprintf("it ends with a probability of only %.0f %%", 100*f.Converges)
 	case p.MaxDowntime > 0 && f.DT.Hi > p.MaxDowntime:
 		return fmt.Sprintf("its downtime of up to %s is over the limit of %s", short(f.DT.Hi), short(p.MaxDowntime))
 	case p.Deadline > 0 && f.TMT.Hi > p.Deadline:
@@ -83,6 +51,8 @@ func (p Policy) out(f predict.Forecast) string {
 // Check says what is wrong with p, before anything is looked at.
 func (p Policy) Check() error {
 	switch {
+	case p.Weights != nil && p.Weights.check() != nil:
+		return p.Weights.check()
 	case p.MaxDowntime < 0 || p.Deadline < 0:
 		return fmt.Errorf("a limit cannot be negative")
 	case !(p.MaxSlowdown >= 0 && p.MaxSlowdown <= 1): // NaN neither

@@ -68,17 +68,11 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 		rec.Trace.Warnings = append(rec.Trace.Warnings,
 			"the VM wrote faster later in the look: it is not steady, and the forecasts are worth less")
 	}
-	unable := map[vm.Method]string{}
-	for _, m := range vm.Methods() {
-		params := r.params(m)
-		if r.Pair != nil {
-			if why := r.Pair.Unable(m, params); why != "" {
-				unable[m] = why
-			}
-		}
-		rec.Forecasts = append(rec.Forecasts, predict.Method(m, params, seen, rec.Link, r.Host))
+	q := decide.Question{Trace: seen, Link: rec.Link, Host: r.Host, Policy: r.Policy, Tune: r.Tune}
+	if r.Pair != nil {
+		q.Unable = r.Pair.Unable
 	}
-	rec.Plan, err = decide.Choose(rec.Forecasts, r.Policy, unable)
+	rec.Plan, rec.Forecasts, err = q.Answer()
 	return rec, err
 }
 
@@ -100,35 +94,6 @@ func (r Request) step(what string) {
 	if r.Step != nil {
 		r.Step(what)
 	}
-}
-
-// params are the parameters that m would run with on this pair.
-func (r Request) params(m vm.Method) vm.Params {
-	p := vm.DefaultParams(m)
-	able := func(p vm.Params) bool { return r.Pair == nil || r.Pair.Unable(m, p) == "" }
-	if m != vm.StopAndCopy && r.Policy.MaxDowntime > 0 && p.DowntimeLimit > 0 {
-		// The limit that QEMU is given holds for memory alone; the switchover comes on top of it.
-		p.DowntimeLimit = min(p.DowntimeLimit, max(r.Policy.MaxDowntime-2*r.Host.Switchover, time.Millisecond))
-	}
-	if m == vm.PreCopy || m == vm.AutoConverge {
-		// Armed, a migration that does not converge can still be ended by post-copy.
-		armed := p
-		armed.Postcopy = r.Policy.Method == "" && !r.Policy.NoPostcopy && r.Policy.Profile != decide.Safe
-		if able(armed) {
-			p = armed
-		}
-	}
-	if m.Postcopies() || p.Postcopy {
-		faster := p
-		faster.Preempt = true
-		if able(faster) {
-			p = faster
-		}
-	}
-	if r.Tune != nil {
-		p = r.Tune(m, p)
-	}
-	return p
 }
 
 // Do advises, moves the VM as advised, and measures what that did cost. A migration that fails is no error but an

@@ -99,7 +99,7 @@ func TestInfiniteCostInJournal(t *testing.T) {
 	flooded := guest
 	flooded.Curve = vm.Curve{{Window: 50 * time.Millisecond, Dirty: 300 * vm.MiB}, {Window: time.Second, Dirty: 300 * vm.MiB}}
 	in(t, flooded, func(t *testing.T, b *bed) {
-		rec, err := Do(t.Context(), b.request(decide.Policy{Profile: decide.Balanced}))
+		rec, err := Do(t.Context(), b.request(decide.Policy{Profile: decide.Balanced, MaxDowntime: 500 * time.Millisecond}))
 		if err != nil || rec.Outcome.Result != measure.Moved {
 			t.Fatalf("%s, %v", rec.Outcome.Result, err)
 		}
