@@ -16,20 +16,11 @@ type migration struct {
 	f predict.Forecast
 }
 
-// migrations are those whose method was forecast. What could not begin has no outcome to be wrong about.
-func migrations(d study.Data) []migration {
-	var all []migration
+// trials are all of the study's.
+func trials(d study.Data) []results.Trial {
+	var all []results.Trial
 	for _, name := range experiments() {
-		for _, t := range d.Trials(name) {
-			if t.Status == results.Broken {
-				continue
-			}
-			for _, f := range t.Forecast {
-				if f.Method == t.Method {
-					all = append(all, migration{t, f})
-				}
-			}
-		}
+		all = append(all, d.Trials(name)...)
 	}
 	return all
 }

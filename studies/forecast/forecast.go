@@ -13,19 +13,23 @@ var files embed.FS
 
 // Study is the question, its experiments, and what they answer.
 func Study() study.Study {
-	return study.Study{
+	s := study.Study{
 		Name:   "forecast",
 		Title:  "How far off the forecasts are",
 		Files:  files,
 		Runs:   []string{"synthetic.yaml", "programs.yaml"},
 		Claims: claims(),
-		Tables: []study.Table{byMethod(), comparison(), byWorkload(), worst()},
 		Figures: []study.Figure{
-			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt)},
-			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt)},
-			{Name: "loss", Caption: "Service loss, forecast beside measured", Draw: picture(loss)},
+			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, pictured)},
+			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt, pictured)},
+			{Name: "loss", Caption: "Service loss, forecast beside measured", Draw: picture(loss, pictured)},
 		},
 	}
+	for _, f := range views() {
+		s.Tables = append(s.Tables, byMethod(f), byWorkload(f), worst(f))
+	}
+	s.Tables = append(s.Tables, comparison())
+	return s
 }
 
 // experiments are the names under which the study's results are found.

@@ -18,7 +18,11 @@ import (
 func world(times func(method vm.Method, random *rand.Rand) float64) studytest.World {
 	random := rand.New(rand.NewPCG(1, 1))
 	return func(_ string, t *results.Trial) {
-		about := func(d time.Duration) predict.Span { return predict.Span{Lo: d * 99 / 100, Mid: d, Hi: d * 101 / 100} }
+		about := func(d time.Duration) predict.Span {
+			return predict.Span{Lo95: d * 988 / 1000, Lo: d * 99 / 100, Mid: d, Hi: d * 101 / 100, Hi95: d * 1012 / 1000}
+		}
+		t.Trace = &vm.Trace{RAM: vm.GiB, Zero: vm.GiB / 2, Curve: vm.Curve{{Window: time.Second, Dirty: vm.MiB}}}
+		t.Path = vm.Link{Bandwidth: 54e6}
 		t.Forecast = []predict.Forecast{{Method: t.Method, TMT: about(10 * time.Second), DT: about(time.Second),
 			Loss: about(2 * time.Second), Converges: 1}}
 		k := times(t.Method, random)
@@ -31,7 +35,7 @@ func TestGoodWorld(t *testing.T) {
 	d := studytest.Data(t, Study(), world(func(_ vm.Method, r *rand.Rand) float64 { return 1 + (r.Float64()-0.5)/40 }))
 	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
 		"F-size": study.Holds, "F-TMT": study.Holds, "F-TMT-p90": study.Holds, "F-bad": study.Holds, "F-DT": study.Holds,
-		"F-loss": study.Holds, "F-80-TMT": study.Holds, "F-80-DT": study.Holds, "F-80-loss": study.Holds,
+		"F-loss": study.Holds, "F-TMT-in": study.Holds, "F-DT-in": study.Holds, "F-loss-in": study.Holds,
 	})
 }
 
@@ -44,7 +48,7 @@ func TestBadWorld(t *testing.T) {
 	}))
 	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
 		"F-TMT": study.Fails, "F-TMT-p90": study.Fails, "F-bad": study.Fails, "F-DT": study.Fails, "F-loss": study.Holds,
-		"F-80-TMT": study.Fails, "F-80-DT": study.Fails, "F-80-loss": study.Fails,
+		"F-TMT-in": study.Fails, "F-DT-in": study.Fails, "F-loss-in": study.Fails,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"walm/lab/results"
+	"walm/observe"
 	"walm/predict"
 	"walm/stats"
 	"walm/studies/study"
@@ -45,7 +46,9 @@ func anew(t results.Trial) (predict.Forecast, bool) {
 	if t.Trace == nil {
 		return predict.Forecast{}, false
 	}
-	return predict.Method(t.Method, t.Params, *t.Trace, t.Path, predict.DefaultHost()), true
+	seen := *t.Trace
+	seen.Curve, _ = observe.Clean(seen.Curve)
+	return predict.Method(t.Method, t.Params, seen, t.Path, predict.DefaultHost()), true
 }
 
 // by are the trials with f's forecasts of them. What could not begin has no outcome to be wrong about.
@@ -81,13 +84,9 @@ func comparison() study.Table {
 		Caption: "Total time as others would have forecast it, from the same look and the same link: median error, 90th percentile, and bad ones",
 		Head:    []string{"forecaster", "method", "n", "TMT error", "p90", "bad"},
 		Rows: func(d study.Data) [][]string {
-			var trials []results.Trial
-			for _, name := range experiments() {
-				trials = append(trials, d.Trials(name)...)
-			}
 			var rows [][]string
 			for _, f := range forecasters() {
-				all := by(f, trials)
+				all := by(f, trials(d))
 				for _, method := range vm.Methods() {
 					of := where(all, func(m migration) bool { return m.Method == method })
 					if len(of) == 0 {

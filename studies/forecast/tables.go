@@ -13,31 +13,6 @@ import (
 	"walm/vm"
 )
 
-func row(name string, all []migration) []string {
-	bad := 0
-	ended := 0
-	for _, m := range all {
-		if m.bad() {
-			bad++
-		}
-		if m.ended() {
-			ended++
-		}
-	}
-	t := errors(all, tmt)
-	held, n := covered(all, tmt, eighty)
-	cells := []string{name, fmt.Sprint(len(all)), fmt.Sprint(ended), percent(t, 0.5), percent(t, 0.9), fmt.Sprint(bad),
-		seconds(distances(all, dt), 0.5), percent(errors(all, dt), 0.5), seconds(distances(all, loss), 0.5), percent(errors(all, loss), 0.5)}
-	if n == 0 {
-		return append(cells, "–")
-	}
-	return append(cells, fmt.Sprintf("%d of %d", held, n))
-}
-
-func head(first string) []string {
-	return []string{first, "n", "ended", "TMT error", "p90", "bad", "DT off", "DT error", "loss off", "loss error", "TMT inside 80 %"}
-}
-
 func percent(s stats.Sample, q float64) string {
 	if len(s) == 0 {
 		return "–"
@@ -52,35 +27,38 @@ func seconds(s stats.Sample, q float64) string {
 	return time.Duration(s.Quantile(q) * float64(time.Second)).Round(time.Millisecond).String()
 }
 
-func byMethod() study.Table {
+// views are the forecasts that tables and pictures show.
+func views() []forecaster { return forecasters()[:2] }
+
+func byMethod(f forecaster) study.Table {
 	return study.Table{
-		Caption: "Errors by method: medians, and the 90th percentile of total time",
-		Head:    head("method"),
+		Caption: "Errors by method, " + f.name + ": median, 90th percentile, and how many of the 80 % and 95 % intervals held",
+		Head:    scoreHead("method"),
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			all := migrations(d)
+			all := by(f, trials(d))
 			for _, method := range vm.Methods() {
 				if of := where(all, func(m migration) bool { return m.Method == method }); len(of) > 0 {
-					rows = append(rows, row(string(method), of))
+					rows = append(rows, score(string(method), of))
 				}
 			}
 			if len(all) > 0 {
-				rows = append(rows, row("**all**", all))
+				rows = append(rows, score("**all**", all))
 			}
 			return rows
 		},
 	}
 }
 
-func byWorkload() study.Table {
+func byWorkload(f forecaster) study.Table {
 	return study.Table{
-		Caption: "Errors by workload, over all methods",
-		Head:    head("workload"),
+		Caption: "Errors by workload, over all methods, " + f.name,
+		Head:    scoreHead("workload"),
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			all := migrations(d)
+			all := by(f, trials(d))
 			for _, w := range workloads(all) {
-				rows = append(rows, row(w, where(all, func(m migration) bool { return m.workload() == w })))
+				rows = append(rows, score(w, where(all, func(m migration) bool { return m.workload() == w })))
 			}
 			return rows
 		},
@@ -90,12 +68,12 @@ func byWorkload() study.Table {
 // shownWorst is how many of the worst forecasts are shown case by case.
 const shownWorst = 15
 
-func worst() study.Table {
+func worst(f forecaster) study.Table {
 	return study.Table{
-		Caption: "The forecasts of total time that were furthest off, case by case",
+		Caption: "The forecasts of total time that were furthest off, case by case, " + f.name,
 		Head:    []string{"workload", "method", "RAM", "link", "forecast", "measured", "load"},
 		Rows: func(d study.Data) [][]string {
-			all := where(migrations(d), func(m migration) bool { _, ok := m.relative(tmt); return ok || m.wrong() })
+			all := where(by(f, trials(d)), func(m migration) bool { _, ok := m.relative(tmt); return ok || m.wrong() })
 			slices.SortStableFunc(all, func(a, b migration) int {
 				if a.wrong() != b.wrong() {
 					return map[bool]int{true: -1, false: 1}[a.wrong()]
@@ -137,12 +115,15 @@ func workloads(all []migration) []string {
 	return names
 }
 
+// pictured are the present version's forecasts.
+func pictured(d study.Data) []migration { return by(forecaster{of: anew}, trials(d)) }
+
 // picture draws a quantity's forecasts beside what was measured.
-func picture(q quantity) func(study.Data) ([]byte, error) {
+func picture(q quantity, by func(study.Data) []migration) func(study.Data) ([]byte, error) {
 	return func(d study.Data) ([]byte, error) {
 		s := figures.Scatter{Title: "Forecast and measured: " + q.name, X: "measured (s)", Y: "forecast (s)"}
 		n := 0
-		for _, m := range migrations(d) {
+		for _, m := range by(d) {
 			if !m.known(q) {
 				continue
 			}
