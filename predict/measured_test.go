@@ -29,8 +29,9 @@ func TestMeasured(t *testing.T) {
 		trace := vm.Trace{RAM: vm.GiB, Zero: vm.GiB - vm.Bytes(tt.content*1e6/pageOnWire)*vm.Page}
 		trace.Content = spread(0.35, 64) // by address, as a look tells it; where it really lay is not known
 		if tt.perSecond > 0 {
-			round := tt.set.Over(vm.Rate(tt.perSecond) * vm.Rate(vm.Page))
-			trace.Curve = vm.Curve{{Window: round, Dirty: tt.set}, {Window: 2 * round, Dirty: tt.set}}
+			for d := 50 * time.Millisecond; d < 7*time.Second; d *= 2 {
+				trace.Curve = append(trace.Curve, vm.Point{Window: d, Dirty: min(tt.set, vm.Bytes(tt.perSecond*d.Seconds())*vm.Page)})
+			}
 		}
 		measured := map[vm.Method]cost{vm.PreCopy: tt.preCopy, vm.Hybrid: tt.hybrid, vm.PostCopy: tt.postCopy}
 		for m, want := range measured {

@@ -23,14 +23,18 @@ type pagewise struct {
 	sent      float64
 }
 
-// burst sends pages in the order of their addresses until the time is up or none is left.
+// burst sends pages in the order of their addresses until the time is up, at a time when the send buffer lets it look at
+// the clock, or none is left.
 func (v *pagewise) burst() {
-	for end := v.now + burst.Seconds(); v.now < end && v.left > 0; v.cursor = (v.cursor + 1) % len(v.pages) {
-		if v.pages[v.cursor] {
-			v.pages[v.cursor] = false
-			v.left--
-			v.now += 1 / v.perSecond
-			v.sent += pageOnWire
+	for end := v.now + burst.Seconds(); v.now < end && v.left > 0; {
+		for n := 0; n < woken/int(vm.Page) && v.left > 0; v.cursor = (v.cursor + 1) % len(v.pages) {
+			if v.pages[v.cursor] {
+				v.pages[v.cursor] = false
+				v.left--
+				n++
+				v.now += 1 / v.perSecond
+				v.sent += pageOnWire
+			}
 		}
 	}
 }
@@ -45,7 +49,6 @@ func (v *pagewise) sync() {
 		}
 		v.log[i] = false
 	}
-	v.now += sync
 }
 
 // precopy gives the time until the destination has all, without constants, and the passes.

@@ -59,19 +59,14 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 	costs := make([]cost, draws)
 	f.Replays = make([]Replay, draws)
 	ended := 0
-	walking := 0.5
-	if m.Postcopies() {
-		walking = walks(t.Curve, t.RAM-t.Zero)
-	}
+	walking := walks(t.Curve, t.RAM-t.Zero)
+	unknown := dealt()
 	for i := range costs {
-		rng := rand.New(rand.NewPCG(1, uint64(i))) // the same for every method
-		w := draw(rng, i == 0, t, l, h)
-		if w.walking = math.Round(walking); i > 0 && rng.Float64() < walking {
-			w.walking = 1
-		} else if i > 0 {
-			w.walking = 0
-		}
-		c := play(w)
+		asked := 0
+		c := play(draw(walking, t, l, h, func() float64 { // the same for every method
+			asked++
+			return unknown[asked-1][i]
+		}, jitter(i)))
 		costs[i], f.Replays[i] = c, Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
 		if c.tmt != Never {
 			ended++
@@ -101,14 +96,17 @@ func unusable(t vm.Trace, l vm.Link) string {
 	return ""
 }
 
-// draw makes a world. The first draw is the look as it was, without error.
-func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
-	z := func() float64 {
-		if exact {
-			return 0
-		}
-		return rng.NormFloat64()
+// jitter is how draw i's passes vary. The first draw's do not.
+func jitter(i int) func() float64 {
+	if i == 0 {
+		return func() float64 { return 1 }
 	}
+	rng := rand.New(rand.NewPCG(1, uint64(i)))
+	return func() float64 { return math.Max(0, 1+passJitter*rng.NormFloat64()) }
+}
+
+// draw makes a world; z tells each unknown's number.
+func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float64) *world {
 	curve, zero, band := z(), z(), z()
 	busy := 0.0
 	for _, share := range t.VCPUs {
@@ -134,17 +132,21 @@ func draw(rng *rand.Rand, exact bool, t vm.Trace, l vm.Link, h Host) *world {
 		shifted[i] = p
 	}
 	content := float64(t.RAM)
-	w.dirty = func(d time.Duration) float64 { return math.Min(float64(shifted.At(d)), content) }
+	if share(z()) < walking {
+		w.walking = 1
+	}
+	seen := newWindows(shifted, w.walking)
+	w.dirty = func(d time.Duration) float64 { return math.Min(seen.in(d), content) }
 	if n := len(shifted); n > 0 {
 		w.hot = float64(shifted[n-1].Dirty)
 	}
 	if len(t.Curve) > 0 {
-		w.touch, _ = pace(t.Curve)
+		w.touch, w.always = pace(t.Curve)
 	}
 	w.queued = inFlight * math.Max(0.2, 1+queueVaries*z())
 	w.foreseen = math.Max(0.2, 1+faultsVary*z())
 	w.drag = math.Max(0, dragged*full(w.busy)+dragVaries*z())
-	w.jitter = func() float64 { return math.Max(0, 1+passJitter*z()) }
+	w.jitter = jitter
 	return w
 }
 

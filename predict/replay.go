@@ -12,6 +12,7 @@ type world struct {
 	ram, zero vm.Bytes
 	content   []float64                   // share of non-zero pages in equal slices of RAM, by address
 	dirty     func(time.Duration) float64 // W(t), bytes
+	always    float64                     // what it writes in any window however short, bytes: see pace
 	hot       float64                     // the working set: W at its flat end, bytes
 	bandwidth float64                     // bytes per second on the wire while the VM runs
 	link      float64                     // the same while it stands still and sends nothing itself
@@ -97,9 +98,9 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 // passed is what becomes of pending bytes in a pass: bursts until the rest is below the threshold, one at least. (Counted
 // out, not played: on a slow link they are millions.)
 func passed(pending, memory, threshold float64) (left, sent, took float64) {
-	one := memory * burst.Seconds()
+	one := math.Ceil(memory*burst.Seconds()/woken) * woken
 	n := math.Min(pending, one*math.Max(1, math.Floor((pending-threshold)/one)+1))
-	return pending - n, n / float64(vm.Page) * pageOnWire, sync + n/memory
+	return pending - n, n / float64(vm.Page) * pageOnWire, n / memory
 }
 
 // first is the first pass: RAM by address, pages of zeros named in passing. It ends once the memory left to walk, zeros
@@ -145,13 +146,15 @@ func (w *world) tail(from float64) float64 {
 
 // union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied in the pass
 // before, which took before; of the W(before) pages of that window W(before) + W(now) − W(before+now) were dirtied again
-// in this one, since both windows together dirty W(before+now). So nothing overlaps for a writer that walks, and
+// in this one, since both windows together dirty W(before+now); less what the guest's kernel writes in any window, which
+// is in all three and among the last pages to be left over. So nothing overlaps for a writer that walks, and
 // W(now) ÷ hot set does for one that jumps. What the first pass leaves is any memory with content. (Adding the two sets
 // overstates, which cost a first forecast 40 % and more near the edge; taking all writers for jumping ones cost 8 %.)
 func (w *world) union(left, dirtied float64, before, now time.Duration) float64 {
 	again := dirtied / math.Max(float64(w.ram-w.zero), 1)
 	if before > 0 {
-		again = (w.dirty(before) + w.dirty(now) - w.dirty(before+now)) / math.Max(w.dirty(before), 1)
+		twice := w.dirty(before) + w.dirty(now) - w.dirty(before+now) - w.always
+		again = twice / math.Max(w.dirty(before)-w.always, 1)
 	}
 	return dirtied + left*(1-math.Min(1, math.Max(0, again)))
 }
