@@ -27,25 +27,26 @@ var allowed = map[string][]string{
 	"decide":          {"vm", "predict"},
 	"decide/peer":     {"vm", "decide"},
 	"migrate":         {"vm", "predict", "decide"},
-	"move":            {"vm", "observe", "predict", "decide", "migrate", "measure"},
+	"move":            {"vm", "observe", "predict", "decide", "decide/peer", "migrate", "measure"},
 	"report":          {"vm", "predict", "decide", "measure", "move", "stats"},
 	"hypervisor/qemu": {"vm", "hypervisor/qmp", "internal/netns"},
 
 	"hypervisor/qmp/qmptest": {"hypervisor/qmp"},
 	"migrate/migratetest":    {"vm", "predict", "decide", "migrate"},
 
-	"lab":           {"..."}, // the lab is a product like cmd/walm: it chooses drivers and uses the whole loop
-	"lab/...":       {"vm", "lab", "lab/...", "internal/netns", "hypervisor/...", "observe"},
-	"lab/results":   {"vm", "predict", "measure", "lab/experiment"},
-	"lab/figures":   {"vm", "stats", "report", "lab/experiment", "lab/results"}, // of report: words for durations, the style sheet
-	"lab/service":   {"vm", "measure", "lab/guest/load"},
-	"lab/storage":   {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
-	"lab/trial":     {"..."}, // runs the plan on the lab
-	"lab/guest/...": {"vm", "lab/guest", "lab/guest/..."},
-	"cmd/walm":      {"..."},
-	"cmd/walm/...":  {"vm", "predict", "migrate", "report"},
-	"studies":       {"..."},
-	"studies/...":   {"..."},
+	"lab":            {"..."}, // the lab is a product like cmd/walm: it chooses drivers and uses the whole loop
+	"lab/...":        {"vm", "lab", "lab/...", "internal/netns", "hypervisor/...", "observe"},
+	"lab/experiment": {"vm", "decide/peer", "lab/debian", "lab/guest", "lab/guest/load"},
+	"lab/results":    {"vm", "predict", "measure", "lab/experiment"},
+	"lab/figures":    {"vm", "stats", "report", "lab/experiment", "lab/results"}, // of report: words for durations, the style sheet
+	"lab/service":    {"vm", "measure", "lab/guest/load"},
+	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
+	"lab/trial":      {"..."}, // runs the plan on the lab
+	"lab/guest/...":  {"vm", "lab/guest", "lab/guest/..."},
+	"cmd/walm":       {"..."},
+	"cmd/walm/...":   {"vm", "predict", "migrate", "report"},
+	"studies":        {"..."},
+	"studies/...":    {"..."},
 }
 
 func TestImports(t *testing.T) {

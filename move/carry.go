@@ -39,6 +39,10 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 		}
 		return a
 	})
+	if r.Steer != nil {
+		s := r.Steer(rec.Trace, rec.Link)
+		machine.Adjust, machine.Poll = s.Next, s.Poll
+	}
 	rec.Started = time.Now()
 	res, ran := migrate.Run(ctx, r.Pair, machine, migrate.Watch{Journal: r.Journal, Update: r.Watch})
 	rec.Started, rec.Events, rec.Moves, rec.Notes = res.Began, res.Events, res.Decisions, res.Notes

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"walm/decide"
+	"walm/decide/peer"
 	"walm/measure"
 	"walm/migrate"
 	"walm/observe"
@@ -40,11 +41,12 @@ type Request struct {
 	Link    *vm.Link // nil: measured through Pair
 	Host    predict.Host
 	Policy  decide.Policy
-	Tune    func(vm.Method, vm.Params) vm.Params // the user's own parameters; nil: none
-	Witness Witness                              // nil: none
-	Journal migrate.Journal                      // nil: none
-	Step    func(string)                         // told what goes on; nil: nobody
-	Watch   func(migrate.Update)                 // told of every change while the VM moves; nil: nobody
+	Steer   func(vm.Trace, vm.Link) peer.Steering // somebody else's policy, begun anew; nil: walm chooses
+	Tune    func(vm.Method, vm.Params) vm.Params  // the user's own parameters; nil: none
+	Witness Witness                               // nil: none
+	Journal migrate.Journal                       // nil: none
+	Step    func(string)                          // told what goes on; nil: nobody
+	Watch   func(migrate.Update)                  // told of every change while the VM moves; nil: nobody
 }
 
 // Advise looks at the VM, forecasts every method and chooses one. Nothing moves. Where no method can meet the limits
@@ -73,6 +75,9 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 		q.Unable = r.Pair.Unable
 	}
 	rec.Plan, rec.Forecasts, err = q.Answer()
+	if r.Steer != nil {
+		err = r.follow(&rec, seen)
+	}
 	return rec, err
 }
 

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"walm/decide/peer"
 	"walm/lab/guest"
 )
 
@@ -59,9 +61,17 @@ func table() string {
 			fallback = "`" + fallback + "`"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", s.name, s.values, fallback, s.what, yes(s.hard), yes(s.scaled),
-			strings.Join(s.with, ", "))
+			with(s))
 	}
 	return b.String()
+}
+
+// with is what a setting goes with.
+func with(s setting) string {
+	if slices.Equal(s.with, peer.Names()) {
+		return "a [peer](peers.md)"
+	}
+	return strings.Join(s.with, ", ")
 }
 
 // TestDocumentedWorkloads: those that the documentation shows are ones that the guest takes.
@@ -113,7 +123,7 @@ func TestSettings(t *testing.T) {
 		"method": {"offline", "walm"}, "among": {"pre-copy", "hybrid,post-copy"}, "downtime-limit": {"1s", "2s"}, "limit": {"1s", "2s"},
 		"bandwidth": {"none", "1Gbit/s"}, "postcopy-bandwidth": {"none", "1Gbit/s"}, "passes": {"2", "3"}, "vcpus": {"2", "3"},
 		"multifd": {"2", "3"}, "throttle-initial": {"2", "3"}, "throttle-increment": {"2", "3"}, "throttle-max": {"30", "40"},
-		"workload": {"idle", "cpu:load=3"}}
+		"workload": {"idle", "cpu:load=3"}, "peer-scale": {"2", "3.5"}}
 	for _, s := range settings() {
 		two, ok := levels[s.name]
 		if !ok {

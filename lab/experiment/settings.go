@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"walm/decide/peer"
 	"walm/lab/debian"
 	"walm/vm"
 )
@@ -30,6 +31,7 @@ func settings() []setting {
 	const hard, scaled = true, true
 	var all []string
 	choices := []string{string(Walm), string(Random)}
+	peers := peer.Names()
 	or := func(methods ...vm.Method) []string {
 		var names []string
 		for _, m := range methods {
@@ -58,8 +60,11 @@ func settings() []setting {
 			func(s *Setup, t string) (err error) { s.Separate, err = truth(t); return }},
 		{"storage", "none", "none, nfs, iscsi, nbd, copied", "where the guest's disk is; copied: on the host, mirrored to the other one",
 			hard, false, all, setStorage},
-		{"method", "pre-copy", "a method, walm, random", "how the VM is moved: by one of the six methods; or walm chooses, or chance",
+		{"method", "pre-copy", "a method, walm, random, a peer",
+			"how the VM is moved: by one of the six methods; or walm chooses, or chance, or a [peer](peers.md): a model of what others do",
 			false, false, all, setMethod},
+		{"peer-scale", "", "a number", "divides a peer's waits and budgets, for guests smaller than those it was made for; 1 where not said",
+			false, false, peers, func(s *Setup, t string) (err error) { s.PeerScale, err = number(t, 1, 1000); return }},
 		{"among", "", "methods", "what a choice may pick, a list; any method where not said", false, false, choices, setAmong},
 		{"profile", "balanced", "balanced, evacuate, gentle, safe", "what walm's choice weighs", false, false, []string{string(Walm)},
 			func(s *Setup, t string) error {
@@ -114,9 +119,13 @@ func setMethod(s *Setup, t string) (err error) {
 		s.Choice = Choice(t)
 		return nil
 	}
+	if slices.Contains(peer.Names(), t) {
+		s.Choice, s.Peer = Peer, t
+		return nil
+	}
 	s.Choice = Fixed
 	if s.Method, err = vm.ParseMethod(t); err != nil {
-		return fmt.Errorf("%w, walm, random", err)
+		return fmt.Errorf("%w, walm, random, or a peer: %s", err, strings.Join(peer.Names(), ", "))
 	}
 	s.Params = vm.DefaultParams(s.Method)
 	return nil
@@ -164,6 +173,14 @@ func whole(t string, lo, hi int) (int, error) {
 		return 0, fmt.Errorf("%q: a whole number from %d to %d", t, lo, hi)
 	}
 	return n, nil
+}
+
+func number(t string, lo, hi float64) (float64, error) {
+	x, err := strconv.ParseFloat(t, 64)
+	if err != nil || !(x >= lo && x <= hi) {
+		return 0, fmt.Errorf("%q: a number from %g to %g", t, lo, hi)
+	}
+	return x, nil
 }
 
 func truth(t string) (bool, error) {

@@ -28,6 +28,8 @@ type Setup struct {
 	Choice    Choice
 	Among     []vm.Method // what a choice other than Fixed may pick; empty: every method
 	Method    vm.Method   // of a Fixed choice
+	Peer      string      `json:",omitempty"` // of a Peer's choice: its name
+	PeerScale float64     `json:",omitempty"` // that its waits and budgets are divided by; 0: 1
 	Params    vm.Params   // of a Fixed choice; of others only what the file sets
 	Profile   string      // of walm's choice
 	StopRule  StopRule
@@ -45,6 +47,7 @@ const (
 	Fixed  Choice = "fixed"
 	Walm   Choice = "walm"   // walm decides from what it sees
 	Random Choice = "random" // each of Among with the same probability, from the experiment's seed
+	Peer   Choice = "peer"   // a model of what others do
 )
 
 // StopRule is what ends pre-copy.

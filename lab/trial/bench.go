@@ -81,11 +81,15 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	if err != nil {
 		return move.Record{}, err
 	}
-	full := t.Setup.Forecasts || t.Setup.Choice == experiment.Walm
+	follow, err := steer(t.Setup)
+	if err != nil {
+		return move.Record{}, err
+	}
+	full := t.Setup.Forecasts || t.Setup.Choice == experiment.Walm || t.Setup.Choice == experiment.Peer
 	warm := newWarmUp(eye, t.Setup.Workload, full, b.lab.Died)
 	warm.before = b.seen
 	r, err := b.lab.Request(ctx, move.Request{Eye: warm, Host: predict.DefaultHost(), Policy: policy(t),
-		Tune: tune(t.Setup), Step: b.Step})
+		Tune: tune(t.Setup), Steer: follow, Step: b.Step})
 	if err == nil && r.Link == nil {
 		r.Link, err = b.link(ctx, r.Pair, t.Setup.Link)
 	}

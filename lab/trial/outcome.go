@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"walm/decide"
 	"walm/lab/experiment"
 	"walm/lab/results"
 	"walm/measure"
@@ -36,11 +37,23 @@ func judge(t *results.Trial, rec move.Record, err error) {
 		t.Status, t.Why = results.Failed, err.Error()
 	case o.Result == measure.Moved:
 		t.Status = results.Done
+	case o.Result == measure.Cancelled && gaveUp(rec) != "":
+		t.Status, t.Why = results.Censored, "it was given up: "+gaveUp(rec)
 	case o.Result == measure.Cancelled:
 		t.Status, t.Why = results.Censored, fmt.Sprintf("it had not ended after %s, and was cancelled", t.Setup.Limit)
 	default:
 		t.Status, t.Why = results.Failed, fmt.Sprintf("%s: %s", o.Result, o.Detail)
 	}
+}
+
+// gaveUp is why the policy had the migration cancelled; empty where it did not.
+func gaveUp(rec move.Record) string {
+	for _, d := range rec.Moves {
+		if d.Move == decide.GiveUp {
+			return d.Reason
+		}
+	}
+	return ""
 }
 
 // How much of a trial is kept.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"walm/decide"
+	"walm/decide/peer"
 	"walm/lab"
 	"walm/lab/experiment"
 	"walm/lab/guest/load"
@@ -49,6 +50,22 @@ func policy(t experiment.Trial) decide.Policy {
 		p.Stop = decide.XenRule()
 	}
 	return p
+}
+
+// steer is the policy of the peer that a setup names, nil for every other choice. Its budgets per GiB are for the memory
+// that the experiment's file says, before it was scaled down.
+func steer(s experiment.Setup) (func(vm.Trace, vm.Link) peer.Steering, error) {
+	if s.Choice != experiment.Peer {
+		return nil, nil
+	}
+	p, err := peer.Find(s.Peer)
+	if err != nil {
+		return nil, err
+	}
+	ram := vm.Bytes(float64(s.Memory-s.Spare)*s.Scale) + s.Spare
+	return func(t vm.Trace, l vm.Link) peer.Steering {
+		return p.Begin(peer.Site{Trace: t, Link: l, RAM: ram, Cap: s.Params.Bandwidth, Scale: s.PeerScale})
+	}, nil
 }
 
 // tune gives a method the setup's parameters: all of them where the setup names the method, and else those that the
