@@ -22,8 +22,12 @@ const margin = 50 * time.Millisecond
 // Adjust says what to do at a pass boundary, with the reason. The methods that walm's user forced are left to run as
 // asked, but for the limits.
 func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
-	if len(h.Passes) < 2 {
+	known := h.Before != nil && len(h.Before.Trace.Curve) > 0 && h.Before.Link.Bandwidth > 0
+	if len(h.Passes) == 0 || len(h.Passes) < 2 && (!known || !h.between()) {
 		return Adjustment{Move: GoOn, Reason: "the first pass is under way"}
+	}
+	if len(h.Passes) < 2 || known && h.between() {
+		return between(p, pol, now, h)
 	}
 	last := h.Passes[len(h.Passes)-1]
 	rate := last.Rate
@@ -34,7 +38,7 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	fits := rest <= pol.MaxDowntime-margin
 	stoppable := fits || pol.MaxDowntime == 0 && rest < predict.Never
 	elapsed := now.Sub(h.Started)
-	postcopy := (p.Method.Postcopies() || p.Params.Postcopy) && !pol.NoPostcopy && pol.Profile != Safe
+	postcopy := p.mayPostcopy(pol)
 	limit := p.Params.DowntimeLimit
 
 	if why := pol.Stop.met(h); why != "" && stoppable {
@@ -52,9 +56,18 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 			return Adjustment{Move: GiveUp, Reason: late + ", and it cannot be stopped for that long"}
 		}
 	}
+	on := Adjustment{Move: GoOn, Reason: fmt.Sprintf("pass %d has %v to send", last.N, last.Remaining)}
+	switch {
+	case known && p.Forced:
+		on, _, _ = weigh(p, pol, now, h)
+	case known:
+		if on = act(p, pol, now, h); on.Move != GoOn {
+			return on
+		}
+	}
 	stalled, best := stalls(h.Passes)
 	if !stalled || p.Method == vm.AutoConverge && last.Throttle < p.Params.ThrottleMax {
-		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("pass %d has %v to send", last.N, last.Remaining)}
+		return on
 	}
 	if rest <= limit {
 		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("%v fit into the downtime limit", last.Remaining)}

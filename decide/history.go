@@ -3,6 +3,7 @@ package decide
 import (
 	"time"
 
+	"walm/predict"
 	"walm/vm"
 )
 
@@ -24,4 +25,12 @@ type History struct {
 	Now     vm.Progress // the latest reading
 	Link    vm.Rate
 	RAM     vm.Bytes // of the VM
+	Before  *Before  // what was known before it began; nil: nothing, and nothing is forecast on the way
+}
+
+// Before is what a move was planned with.
+type Before struct {
+	Trace vm.Trace
+	Link  vm.Link
+	Host  predict.Host
 }

@@ -82,5 +82,8 @@ const (
 type Adjustment struct {
 	Move   Move
 	Limit  time.Duration `json:",omitempty"` // with RaiseLimit
+	Would  Move          `json:",omitempty"` // what a move in the shadow would have done here
+	TMT    time.Duration `json:",omitempty"` // total migration time as it is forecast now; 0: it is not
+	Off    float64       `json:",omitempty"` // TMT ÷ the plan's forecast − 1
 	Reason string
 }

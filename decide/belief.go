@@ -1,0 +1,117 @@
+package decide
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"walm/predict"
+	"walm/vm"
+)
+
+// belief is what is thought of the VM and the link by what the passes so far did.
+type belief struct {
+	Before
+	at    predict.Flight
+	wrote float64 // memory dirtied, as a multiple of what the look foretold; 1 where no pass can tell
+}
+
+// Of the passes that ended last so many have a say in how much the VM writes, by their median: one odd pass, or a load that
+// swings to and fro, turns nothing.
+const heard = 3
+
+// watched is over how long at least the stream's rate is read, and slow is from which share of the link's bandwidth down
+// it is believed instead of the link's: below, the sync at the end of a short pass and what a buffer holds say more than
+// the link.
+const (
+	watched = time.Second
+	slow    = 0.9
+)
+
+// believe needs h.Before and one pass.
+func believe(p Plan, now time.Time, h History) belief {
+	b := belief{Before: *h.Before, wrote: 1}
+	last := h.Passes[len(h.Passes)-1]
+	b.at = predict.Flight{Remaining: last.Remaining, Throttle: last.Throttle}
+	if n := len(h.Passes); n > 1 {
+		b.at.Last = last.Began.Sub(h.Passes[n-2].Began)
+	}
+	if rate := h.rate(now); rate > 0 && (float64(rate) < slow*float64(b.Link.Bandwidth) || rate > b.Link.Bandwidth) {
+		if limit := p.Params.Bandwidth; limit == 0 || float64(rate) < slow*float64(limit) {
+			b.Link.Bandwidth = rate
+		}
+	}
+	b.wrote = wrote(p, h)
+	curve := slices.Clone(b.Trace.Curve)
+	for i := range curve {
+		curve[i].Dirty = min(vm.Bytes(float64(curve[i].Dirty)*b.wrote), b.Trace.RAM)
+	}
+	b.Trace.Curve = curve
+	if h.between() { // what was written since the boundary is to be sent too
+		speed := 1 - float64(h.Now.Throttle)/100
+		since := time.Duration(float64(now.Sub(last.Began)) * speed)
+		b.at = predict.Flight{Remaining: min(h.Now.Remaining+curve.At(since), b.Trace.RAM), Last: since, Throttle: h.Now.Throttle}
+	}
+	return b
+}
+
+// between says whether h is from between two boundaries.
+func (h History) between() bool {
+	n := len(h.Passes)
+	return n > 0 && h.Now.Transferred > h.Passes[n-1].Sent
+}
+
+// rate is that of the stream, over what was seen of late; 0: not seen for long enough. A stretch of zeros costs next to
+// nothing to send, so what has been walked through counts where it is more than what was sent.
+func (h History) rate(now time.Time) vm.Rate {
+	n := len(h.Passes)
+	last := h.Passes[n-1]
+	over := func(sent vm.Bytes, d time.Duration) vm.Rate { return vm.Rate(float64(sent) / d.Seconds()) }
+	if d := now.Sub(last.Began); h.between() && d >= 2*watched {
+		return over(max(h.Now.Transferred-last.Sent, last.Remaining-h.Now.Remaining), d)
+	}
+	for i := n - 2; i >= 0; i-- {
+		if d := last.Began.Sub(h.Passes[i].Began); d >= watched {
+			sent := last.Sent - h.Passes[i].Sent
+			if i == 0 {
+				sent = max(sent, h.Passes[0].Remaining)
+			}
+			return over(sent, d)
+		}
+	}
+	return 0
+}
+
+// wrote compares what the passes dirtied with what the look says of windows as long.
+func wrote(p Plan, h History) float64 {
+	var ratios []float64
+	for i := len(h.Passes) - 1; i > 0 && len(ratios) < heard; i-- {
+		began, ended := h.Passes[i-1], h.Passes[i]
+		ran := func(p, next Pass) time.Duration {
+			return time.Duration(float64(next.Began.Sub(p.Began)) * (1 - float64(p.Throttle)/100))
+		}
+		curve := h.Before.Trace.Curve
+		now := ran(began, ended)
+		foretold := float64(curve.At(now))
+		if foretold <= 0 {
+			continue
+		}
+		// What a pass leaves fits into the limit, and it looks every 50 ms (predict, burst): 25 ms below in the mean. Part of
+		// that is written anew in the next pass (predict, union).
+		left := math.Max(0, (p.Params.DowntimeLimit-25*time.Millisecond).Seconds()) * float64(began.Rate)
+		again := 0.0
+		if i > 1 {
+			before := ran(h.Passes[i-2], began)
+			if w := float64(curve.At(before)); w > 0 {
+				again = (w + foretold - float64(curve.At(before+now))) / w
+			}
+		}
+		left = math.Min(left, float64(began.Remaining)) * (1 - math.Min(1, math.Max(0, again)))
+		ratios = append(ratios, math.Max(0, float64(ended.Remaining)-left)/foretold)
+	}
+	if len(ratios) == 0 {
+		return 1
+	}
+	slices.Sort(ratios)
+	return math.Min(16, math.Max(1./16, ratios[len(ratios)/2]))
+}
