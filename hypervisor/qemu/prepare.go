@@ -30,6 +30,9 @@ func (p *Pair) wanted(m vm.Method, params vm.Params) map[string]bool {
 	}
 }
 
+// trigger is the parameter of auto-converge that QEMU has had since 5.0. It is left alone unless it is asked for.
+const trigger = "throttle-trigger-threshold"
+
 // unthrottled is a rate cap that caps nothing, for pipes and stopped VMs.
 const unthrottled = 0
 
@@ -47,6 +50,9 @@ func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
 		args["cpu-throttle-increment"] = p.ThrottleIncrement
 		if f.Takes("max-cpu-throttle") {
 			args["max-cpu-throttle"] = p.ThrottleMax
+		}
+		if p.ThrottleTrigger > 0 {
+			args[trigger] = p.ThrottleTrigger
 		}
 	}
 	if p.Multifd > 0 {
@@ -82,6 +88,13 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 			}
 		}
 	}
+	if params.ThrottleTrigger > 0 {
+		for _, end := range p.ends() {
+			if !end.Takes(trigger) {
+				return fmt.Sprintf("the %s's QEMU %s has no %s", end.side, end.Version, trigger)
+			}
+		}
+	}
 	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
 		return "multifd does not go with post-copy"
 	}
@@ -102,7 +115,7 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	}
 	// Backward, so that release gives the source back first: a destination that is silent must not hold that up.
 	for _, end := range slices.Backward(p.ends()) {
-		if err := p.keep(ctx, end.VM); err != nil {
+		if err := p.keep(ctx, end.VM, params); err != nil {
 			return fmt.Errorf("read the settings of the %s: %w", end.side, err)
 		}
 		if err := end.enable(ctx, p.wanted(m, params)); err != nil {
@@ -139,8 +152,8 @@ func (v *VM) incoming(ctx context.Context, uri string) error {
 	return v.conn.Do(ctx, "migrate-incoming", args, nil)
 }
 
-// keep remembers a QEMU's capabilities and parameters for release.
-func (p *Pair) keep(ctx context.Context, v *VM) error {
+// keep remembers a QEMU's capabilities and the parameters that wanted changes for release.
+func (p *Pair) keep(ctx context.Context, v *VM, wanted vm.Params) error {
 	caps, err := capabilities(ctx, v.conn)
 	if err != nil {
 		return err
@@ -150,8 +163,12 @@ func (p *Pair) keep(ctx context.Context, v *VM) error {
 		return err
 	}
 	before := map[string]any{}
-	for _, name := range []string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "cpu-throttle-initial",
-		"cpu-throttle-increment", "max-cpu-throttle", "multifd-channels"} {
+	names := []string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "cpu-throttle-initial",
+		"cpu-throttle-increment", "max-cpu-throttle", "multifd-channels"}
+	if wanted.ThrottleTrigger > 0 {
+		names = append(names, trigger)
+	}
+	for _, name := range names {
 		if x, ok := params[name]; ok {
 			before[name] = x
 		}

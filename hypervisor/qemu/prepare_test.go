@@ -320,3 +320,33 @@ func TestRelease(t *testing.T) {
 		})
 	})
 }
+
+// TestThrottleTrigger: it is set where it is asked for, given back, and else left alone.
+func TestThrottleTrigger(t *testing.T) {
+	asked := vm.DefaultParams(vm.AutoConverge)
+	asked.ThrottleTrigger = 20
+	for _, tt := range []struct {
+		params     vm.Params
+		set, after any
+	}{{vm.DefaultParams(vm.AutoConverge), nil, nil}, {asked, 20.0, 50.0}} {
+		synctest.Test(t, func(t *testing.T) {
+			source, destination := newFake("10.0.2"), waiting("10.0.2")
+			source.params[trigger], destination.params[trigger] = 50.0, 50.0
+			p := pairOf(t, source, destination)
+			do(t, p, vm.ActPrepare, vm.AutoConverge, tt.params)
+			if got := settings(t, source.did(), "migrate-set-parameters")[trigger]; got != tt.set {
+				t.Errorf("asked for %d, set to %v", tt.params.ThrottleTrigger, got)
+			}
+			do(t, p, vm.ActRelease, "", vm.Params{})
+			if got := settings(t, source.did(), "migrate-set-parameters")[trigger]; got != tt.after {
+				t.Errorf("asked for %d, given back as %v", tt.params.ThrottleTrigger, got)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := pairOf(t, newFake("4.2.0"), waiting("4.2.0"))
+		if why := p.Unable(vm.AutoConverge, asked); !strings.Contains(why, "4.2.0 has no "+trigger) {
+			t.Errorf("unable because %q", why)
+		}
+	})
+}
