@@ -62,21 +62,25 @@ func (h History) between() bool {
 }
 
 // rate is that of the stream, over what was seen of late; 0: not seen for long enough. A stretch of zeros costs next to
-// nothing to send, so what has been walked through counts where it is more than what was sent.
+// nothing to send, so what has been walked through counts where it is more than what was sent, up to what the link was
+// measured at.
 func (h History) rate(now time.Time) vm.Rate {
 	n := len(h.Passes)
 	last := h.Passes[n-1]
-	over := func(sent vm.Bytes, d time.Duration) vm.Rate { return vm.Rate(float64(sent) / d.Seconds()) }
+	over := func(sent, walked vm.Bytes, d time.Duration) vm.Rate {
+		per := func(b vm.Bytes) vm.Rate { return vm.Rate(float64(b) / d.Seconds()) }
+		return max(per(sent), min(per(walked), h.Before.Link.Bandwidth))
+	}
 	if d := now.Sub(last.Began); h.between() && d >= 2*watched {
-		return over(max(h.Now.Transferred-last.Sent, last.Remaining-h.Now.Remaining), d)
+		return over(h.Now.Transferred-last.Sent, last.Remaining-h.Now.Remaining, d)
 	}
 	for i := n - 2; i >= 0; i-- {
 		if d := last.Began.Sub(h.Passes[i].Began); d >= watched {
-			sent := last.Sent - h.Passes[i].Sent
+			walked := vm.Bytes(0)
 			if i == 0 {
-				sent = max(sent, h.Passes[0].Remaining)
+				walked = h.Passes[0].Remaining
 			}
-			return over(sent, d)
+			return over(last.Sent-h.Passes[i].Sent, walked, d)
 		}
 	}
 	return 0

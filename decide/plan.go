@@ -87,3 +87,9 @@ type Adjustment struct {
 	Off    float64       `json:",omitempty"` // TMT ÷ the plan's forecast − 1
 	Reason string
 }
+
+// Shadow is a with nothing done: it goes on, and says what it would have done.
+func (a Adjustment) Shadow() Adjustment {
+	a.Would, a.Move, a.Limit = a.Move, GoOn, 0
+	return a
+}

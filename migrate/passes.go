@@ -58,7 +58,7 @@ func (m *Machine) poll(now time.Time) []vm.Act {
 		return nil
 	}
 	m.polled = now
-	if a := m.Adjust(now, m.history); a.Move != decide.GoOn {
+	if a := m.Adjust(now, m.history); a.Move != decide.GoOn || a.Would != "" {
 		return m.adjust(now, a)
 	}
 	return nil

@@ -30,19 +30,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errDeadline)
 		defer cancel()
 	}
-	plan := rec.Plan // as it is adjusted
-	machine := migrate.New(plan, func(now time.Time, h decide.History) decide.Adjustment {
-		h.Link = rec.Link.Bandwidth
-		a := decide.Adjust(plan, r.Policy, now, h)
-		if a.Move == decide.RaiseLimit {
-			plan.Params.DowntimeLimit = a.Limit
-		}
-		return a
-	})
-	if r.Steer != nil {
-		s := r.Steer(rec.Trace, rec.Link)
-		machine.Adjust, machine.Poll = s.Next, s.Poll
-	}
+	machine := r.machine(rec)
 	rec.Started = time.Now()
 	res, ran := migrate.Run(ctx, r.Pair, machine, migrate.Watch{Journal: r.Journal, Update: r.Watch})
 	rec.Started, rec.Events, rec.Moves, rec.Notes = res.Began, res.Events, res.Decisions, res.Notes

@@ -43,6 +43,7 @@ type Request struct {
 	Policy  decide.Policy
 	Steer   func(vm.Trace, vm.Link) peer.Steering // somebody else's policy, begun anew; nil: walm chooses
 	Tune    func(vm.Method, vm.Params) vm.Params  // the user's own parameters; nil: none
+	Shadow  bool                                  // in flight nothing is done but kept to the deadline: what would be is written down
 	Witness Witness                               // nil: none
 	Journal migrate.Journal                       // nil: none
 	Step    func(string)                          // told what goes on; nil: nobody

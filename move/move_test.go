@@ -123,7 +123,7 @@ func TestSteering(t *testing.T) {
 		{"post-copy", decide.Policy{Profile: decide.Gentle}, []decide.Move{decide.SwitchNow}},
 		{"stopped, where post-copy is not allowed", decide.Policy{Profile: decide.Gentle, NoPostcopy: true},
 			[]decide.Move{decide.StopAndFinish}},
-		{"a higher limit, where one is allowed", decide.Policy{Profile: decide.Gentle, MaxDowntime: 20 * time.Second},
+		{"a higher limit, where one is allowed", decide.Policy{Profile: decide.Gentle, NoPostcopy: true, MaxDowntime: 20 * time.Second},
 			[]decide.Move{decide.RaiseLimit}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
