@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -16,9 +17,13 @@ type belief struct {
 	wrote float64 // memory dirtied, as a multiple of what the look foretold; 1 where no pass can tell
 }
 
-// Of the passes that ended last so many have a say in how much the VM writes, by their median: one odd pass, or a load that
-// swings to and fro, turns nothing.
-const heard = 3
+// The passes that ended last have a say in how much the VM writes, three at least and six seconds of them, by their median:
+// one odd pass, or a load that swings to and fro, turns nothing. No pass speaks for more than two of those seconds.
+const (
+	heard   = 3
+	heardOf = 6 * time.Second
+	loudest = 2 * time.Second
+)
 
 // watched is over how long at least the stream's rate is read, and slow is from which share of the link's bandwidth down
 // it is believed instead of the link's: below, the sync at the end of a short pass and what a buffer holds say more than
@@ -27,6 +32,9 @@ const (
 	watched = time.Second
 	slow    = 0.9
 )
+
+// lately is over how long the rate is read between boundaries: a dip of seconds must not pass for a link that collapsed.
+const lately = 8 * time.Second
 
 // believe needs h.Before and one pass.
 func believe(p Plan, now time.Time, h History) belief {
@@ -71,8 +79,17 @@ func (h History) rate(now time.Time) vm.Rate {
 		per := func(b vm.Bytes) vm.Rate { return vm.Rate(float64(b) / d.Seconds()) }
 		return max(per(sent), min(per(walked), h.Before.Link.Bandwidth))
 	}
-	if d := now.Sub(last.Began); h.between() && d >= 2*watched {
-		return over(h.Now.Transferred-last.Sent, last.Remaining-h.Now.Remaining, d)
+	if h.between() {
+		first := Reading{last.Began, vm.Progress{Transferred: last.Sent, Remaining: last.Remaining}}
+		for _, r := range h.Lately {
+			if r.At.After(last.Began) {
+				first = r
+				break
+			}
+		}
+		if d := now.Sub(first.At); d >= lately/2 {
+			return over(h.Now.Transferred-first.Transferred, first.Remaining-h.Now.Remaining, d)
+		}
 	}
 	for i := n - 2; i >= 0; i-- {
 		if d := last.Began.Sub(h.Passes[i].Began); d >= watched {
@@ -88,13 +105,18 @@ func (h History) rate(now time.Time) vm.Rate {
 
 // wrote compares what the passes dirtied with what the look says of windows as long.
 func wrote(p Plan, h History) float64 {
-	var ratios []float64
-	for i := len(h.Passes) - 1; i > 0 && len(ratios) < heard; i-- {
+	type word struct {
+		ratio  float64
+		weight time.Duration
+	}
+	var words []word
+	var weight time.Duration
+	curve := h.Before.Trace.Curve
+	ran := func(p, next Pass) time.Duration {
+		return time.Duration(float64(next.Began.Sub(p.Began)) * (1 - float64(p.Throttle)/100))
+	}
+	for i := len(h.Passes) - 1; i > 0 && (len(words) < heard || weight < heardOf); i-- {
 		began, ended := h.Passes[i-1], h.Passes[i]
-		ran := func(p, next Pass) time.Duration {
-			return time.Duration(float64(next.Began.Sub(p.Began)) * (1 - float64(p.Throttle)/100))
-		}
-		curve := h.Before.Trace.Curve
 		now := ran(began, ended)
 		foretold := float64(curve.At(now))
 		if foretold <= 0 {
@@ -111,11 +133,15 @@ func wrote(p Plan, h History) float64 {
 			}
 		}
 		left = math.Min(left, float64(began.Remaining)) * (1 - math.Min(1, math.Max(0, again)))
-		ratios = append(ratios, math.Max(0, float64(ended.Remaining)-left)/foretold)
+		said := word{math.Max(0, float64(ended.Remaining)-left) / foretold, min(ended.Began.Sub(began.Began), loudest)}
+		words, weight = append(words, said), weight+said.weight
 	}
-	if len(ratios) == 0 {
-		return 1
+	slices.SortFunc(words, func(a, b word) int { return cmp.Compare(a.ratio, b.ratio) })
+	half := time.Duration(0)
+	for _, w := range words {
+		if half += w.weight; half > weight/2 {
+			return math.Min(16, math.Max(1./16, w.ratio))
+		}
 	}
-	slices.Sort(ratios)
-	return math.Min(16, math.Max(1./16, ratios[len(ratios)/2]))
+	return 1
 }

@@ -23,9 +23,26 @@ type History struct {
 	Started time.Time
 	Passes  []Pass      // in order; at a boundary the last has just begun
 	Now     vm.Progress // the latest reading
+	Lately  []Reading   // those of the last seconds, oldest first; nil: they were not kept
 	Link    vm.Rate
 	RAM     vm.Bytes // of the VM
 	Before  *Before  // what was known before it began; nil: nothing, and nothing is forecast on the way
+}
+
+// Reading is one between boundaries.
+type Reading struct {
+	At time.Time
+	vm.Progress
+}
+
+// Read adds the latest reading to those of late, and leaves out what is older than their window.
+func (h *History) Read(now time.Time) {
+	h.Lately = append(h.Lately, Reading{now, h.Now})
+	i := 0
+	for now.Sub(h.Lately[i].At) > lately {
+		i++
+	}
+	h.Lately = h.Lately[i:]
 }
 
 // Before is what a move was planned with.

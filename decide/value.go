@@ -14,7 +14,7 @@ import (
 const (
 	lot  = 0.5
 	some = 0.2
-	slim = 0.1 // seconds of cost
+	slim = 0.25 // seconds of cost
 )
 
 // course is a way to end a migration under way, and what it is forecast to cost from here on.

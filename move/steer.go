@@ -23,9 +23,13 @@ func (r Request) machine(rec Record) *migrate.Machine {
 	plan := rec.Plan // as it is adjusted
 	before := decide.Before{Trace: rec.Trace, Link: rec.Link, Host: rec.Host}
 	before.Trace.Curve, _ = observe.Clean(rec.Trace.Curve)
+	var lately []decide.Reading
 	var would decide.Move // what was last left undone
 	m := migrate.New(plan, func(now time.Time, h decide.History) decide.Adjustment {
 		h.Link, h.Before = rec.Link.Bandwidth, &before
+		h.Lately = lately
+		h.Read(now)
+		lately = h.Lately
 		a := decide.Adjust(plan, r.Policy, now, h)
 		switch {
 		case a.Move == decide.GoOn:

@@ -56,7 +56,7 @@ func (n *novaLadder) next(now time.Time, h decide.History) decide.Adjustment {
 		return decide.Adjustment{Move: n.end, Reason: fmt.Sprintf("not completed after %v", n.timeout)}
 	}
 	const base = novaLimit / novaSteps
-	step := min(int(gone/n.delay), novaSteps)
+	step := min(int((gone-1)/n.delay), novaSteps) // a step begins behind its time
 	limit := base + time.Duration(step)*(novaLimit-base)/novaSteps
 	if limit == n.limit {
 		return goOn(fmt.Sprintf("step %d of %d", step+1, novaSteps+1))

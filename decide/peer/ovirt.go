@@ -35,8 +35,8 @@ func ovirt() []Peer {
 			begin: func(Site) (vm.Method, vm.Params, string) {
 				return vm.AutoConverge, live(vm.AutoConverge, first, armed), "auto-converge, with a schedule by passes"
 			},
-			steer: func(s Site) steer {
-				v := vdsm{every: s.wait(ovirtPoll), schedule: schedule}
+			steer: func(Site) steer {
+				v := vdsm{schedule: schedule}
 				return v.next
 			},
 		}
@@ -55,20 +55,11 @@ func ovirt() []Peer {
 
 // vdsm is the thread that watches a migration.
 type vdsm struct {
-	every    time.Duration
 	schedule []rung // what is left of it: shared, never written to
-	last     time.Time
-	pass     int
+	pass     int    // at the last look
 }
 
-func (v *vdsm) next(now time.Time, h decide.History) decide.Adjustment {
-	if v.last.IsZero() {
-		v.last = h.Started
-	}
-	if now.Sub(v.last) < v.every {
-		return goOn("the next look is not due")
-	}
-	v.last = now
+func (v *vdsm) next(_ time.Time, h decide.History) decide.Adjustment {
 	pass := h.Now.Pass
 	if pass <= v.pass {
 		return goOn(fmt.Sprintf("still pass %d", pass))

@@ -16,9 +16,10 @@ type Peer struct {
 	Source string // what it is a model of
 	Does   string // in a line
 
-	poll  time.Duration // how often it asks between pass boundaries; 0: never
-	begin func(Site) (vm.Method, vm.Params, string)
-	steer func(Site) steer // nil: it leaves a migration alone
+	poll   time.Duration // how often it looks at a migration; 0: never
+	events bool          // and at every pass boundary too
+	begin  func(Site) (vm.Method, vm.Params, string)
+	steer  func(Site) steer // nil: it leaves a migration alone
 }
 
 // steer is what a policy does with one migration. It keeps what it has seen of that migration, and nothing else.
@@ -62,7 +63,7 @@ type Steering struct {
 	Method vm.Method
 	Params vm.Params
 	Why    string
-	Poll   time.Duration // how often Next is to be asked between pass boundaries; 0: only at them
+	Poll   time.Duration // how often Next is to be asked whether or not a pass has begun; 0: at pass boundaries alone
 	Next   func(now time.Time, h decide.History) decide.Adjustment
 }
 
@@ -73,12 +74,30 @@ func (p Peer) Begin(s Site) Steering {
 	next := leave
 	if p.steer != nil {
 		next = p.steer(s)
+		if !p.events {
+			next = paced(s.wait(p.poll), next)
+		}
 	}
 	return Steering{Method: m, Params: params, Why: fmt.Sprintf("%s: %s", p.Name, why), Poll: s.wait(p.poll), Next: next}
 }
 
 // leave leaves a migration to itself.
 func leave(time.Time, decide.History) decide.Adjustment { return goOn("it is left to itself") }
+
+// paced looks no more often than every so long. A migration is first looked at that long after its start.
+func paced(every time.Duration, next steer) steer {
+	var last time.Time
+	return func(now time.Time, h decide.History) decide.Adjustment {
+		if last.IsZero() {
+			last = h.Started
+		}
+		if now.Sub(last) < every {
+			return goOn("the next look is not due")
+		}
+		last = now
+		return next(now, h)
+	}
+}
 
 func goOn(why string) decide.Adjustment { return decide.Adjustment{Move: decide.GoOn, Reason: why} }
 

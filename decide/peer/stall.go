@@ -27,7 +27,7 @@ func stalls() []Peer {
 	const source = "KubeVirt 1.9-dev (alpha), pkg/virt-launcher/virtwrap/stall-detector.go, kubevirt/enhancements VEP 248"
 	detector := func(name, does string, postcopy bool) Peer {
 		return Peer{
-			Name: name, Source: source, Does: does, poll: kubevirtPoll,
+			Name: name, Source: source, Does: does, poll: kubevirtPoll, events: true,
 			begin: func(Site) (vm.Method, vm.Params, string) {
 				return vm.PreCopy, live(vm.PreCopy, min(stallDowntime, vm.DefaultDowntimeLimit), postcopy),
 					"pre-copy, watched for stalls"
