@@ -20,8 +20,8 @@ const (
 type Machine struct {
 	// Adjust is asked at every pass boundary of a method that copies in passes. Nil goes on.
 	Adjust func(now time.Time, h decide.History) decide.Adjustment
-	// Poll is how often Adjust is asked between boundaries too, with the first reading that comes after it: readings
-	// come about ten times a second. 0: never.
+	// Poll is how often Adjust is asked whether or not a pass has begun, each time with the first reading that comes
+	// then: readings come about ten times a second. 0: never.
 	Poll time.Duration
 
 	plan decide.Plan
@@ -31,7 +31,7 @@ type Machine struct {
 	refused   string // why an interrupt was not obeyed
 	ends      vm.Ends
 	history   decide.History
-	polled    time.Time // Adjust was last asked, at a boundary or between two
+	polled    time.Time // when Adjust was last asked between boundaries
 	decisions []Decision
 	notes     []Note
 }

@@ -43,7 +43,6 @@ func (m *Machine) pass(now time.Time, e vm.Event) []vm.Act {
 	if !m.steered() {
 		return nil
 	}
-	m.polled = now
 	return m.adjust(now, m.Adjust(now, m.history))
 }
 
