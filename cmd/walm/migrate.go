@@ -15,7 +15,6 @@ import (
 	"walm/hypervisor/qemu"
 	"walm/journal"
 	"walm/move"
-	"walm/predict"
 	"walm/vm"
 )
 
@@ -119,12 +118,14 @@ func (m *migration) run(ctx context.Context, source string) error {
 	if err != nil {
 		return err
 	}
+	hosts := hostPair(m.listen)
 	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
-		Host: predict.DefaultHost(), Policy: m.policy, Tune: m.tuned, Journal: log, Step: m.step}
+		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Journal: log, Step: m.step}
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
 	rec, err := m.move(ctx, r)
+	keep(ctx, dir, rec, hosts, m.err)
 	for _, line := range whereabouts(rec, src, dst, m.listen) {
 		fmt.Fprintf(m.err, "walm: %s\n", line)
 	}
