@@ -25,6 +25,7 @@ func still(zeroPages int64) *world {
 		link:      bandwidth,
 		queued:    inFlight,
 		foreseen:  1,
+		scan:      scan,
 		jitter:    func() float64 { return 1 },
 		host: Host{Setup: 20 * time.Millisecond, Switchover: 25 * time.Millisecond, Handover: 15 * time.Millisecond,
 			Finish: 20 * time.Millisecond, FaultService: time.Millisecond, DiskRate: 500e6},
@@ -248,7 +249,7 @@ func TestFasterThanTheLink(t *testing.T) {
 	if c := busy.run(vm.PreCopy, vm.DefaultParams(vm.PreCopy)); c.tmt != Never {
 		t.Errorf("it dirties four times what the link carries, and it ends after %v", c.tmt)
 	}
-	busy.busy = 1
+	busy.busy, busy.work = 1, 1
 	c := busy.run(vm.AutoConverge, vm.DefaultParams(vm.AutoConverge))
 	if c.tmt == Never || c.slowdown < 0.75 || c.loss < c.dt+time.Second {
 		t.Errorf("throttled it ends after %v, at %g of its speed, having lost %v", c.tmt, 1-c.slowdown, c.loss)

@@ -12,16 +12,20 @@ type world struct {
 	ram, zero vm.Bytes
 	content   []float64                   // share of non-zero pages in equal slices of RAM, by address
 	dirty     func(time.Duration) float64 // W(t), bytes
-	always    float64                     // what it writes in any window however short, bytes: see pace
 	hot       float64                     // the working set: W at its flat end, bytes
 	bandwidth float64                     // bytes per second on the wire while the VM runs
 	link      float64                     // the same while it stands still and sends nothing itself
 	touch     float64                     // how fast the workload writes, bytes per second
 	walking   float64                     // 1: it walks through the working set, 0: it jumps
+	always    float64                     // what is written in any window however short, bytes: see pace
+	phase     float64                     // where one that walks is beside the sender, 0 to 1
 	busy      float64                     // busiest vCPU's share of a core
+	work      float64                     // what of that does the guest's work
 	queued    float64                     // bytes between the sender and the link: see inFlight
 	foreseen  float64                     // factor on the loss to faults, about 1: how guests differ in what else they touch
 	drag      float64                     // share of its work that the guest does not do while memory is sent
+	cold      float64                     // seconds of work lost at first on another host
+	scan      float64                     // how fast pages of zeros are found to be that, bytes per second
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
@@ -59,16 +63,17 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := measured * memory * p.DowntimeLimit.Seconds()
 	left, sent, took := w.first(wire, p.DowntimeLimit)
-	var before time.Duration
+	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
-		before = w.flight.Last
+		age = w.flight.Last
 	}
 	s := pass{n: 1, speed: 1}
 	if w.flight != nil && throttle != nil {
-		s.speed = throttle.speed(w.busy)
+		s.speed = throttle.speed(w.work)
 	}
-	alike := 0 // passes at the throttle that will stay
+	kept := 0.0 // share of what was pending that the pass left
+	alike := 0  // passes at the throttle that will stay
 	for {
 		s.n++
 		s.at += took
@@ -76,11 +81,11 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		s.lost += took * (1 - s.speed)
 		now := seconds(took * s.speed) // of the guest's time
 		dirtied := math.Min(w.dirty(now)*w.jitter(), float64(w.ram))
-		s.pending = math.Min(w.union(left, dirtied, before, now), float64(w.ram))
-		before = now
+		s.pending = math.Min(w.union(left, kept, dirtied, age, now), float64(w.ram))
+		age = now + seconds(age.Seconds()*kept)
 		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
 		if throttle != nil {
-			s.speed = throttle.sync(s.at, dirtied, sent, w.busy)
+			s.speed = throttle.sync(s.at, dirtied, sent, w.work)
 		}
 		if visit(s) {
 			return true
@@ -92,6 +97,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 			return false
 		}
 		left, sent, took = passed(s.pending, memory, threshold)
+		kept = left / math.Max(s.pending, 1)
 	}
 }
 
@@ -117,7 +123,7 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took float
 	for _, share := range w.content {
 		for range int(parts) {
 			content, zeros := slice/parts*share, slice/parts*(1-share)
-			took += content/memory + zeros/scan
+			took += content/memory + zeros/w.scan
 			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
 			walked += slice / parts
 			if took-mark >= settle.Seconds() {
@@ -144,20 +150,29 @@ func (w *world) tail(from float64) float64 {
 	return total
 }
 
-// union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied in the pass
-// before, which took before; of the W(before) pages of that window W(before) + W(now) − W(before+now) were dirtied again
-// in this one, since both windows together dirty W(before+now); less what the guest's kernel writes in any window, which
-// is in all three and among the last pages to be left over. So nothing overlaps for a writer that walks, and
-// W(now) ÷ hot set does for one that jumps. What the first pass leaves is any memory with content. (Adding the two sets
-// overstates, which cost a first forecast 40 % and more near the edge; taking all writers for jumping ones cost 8 %.)
-func (w *world) union(left, dirtied float64, before, now time.Duration) float64 {
-	again := dirtied / math.Max(float64(w.ram-w.zero), 1)
-	if before > 0 {
-		twice := w.dirty(before) + w.dirty(now) - w.dirty(before+now) - w.always
-		again = twice / math.Max(w.dirty(before)-w.always, 1)
+// union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied within its
+// age; of the W(age) pages of that window W(age) + W(now) − W(age+now) were dirtied again in this one, since both windows
+// together dirty W(age+now). So nothing overlaps for a writer that walks, until it comes round, and W(now) ÷ hot set does
+// for one that jumps. What the first pass leaves is any memory with content. (Adding the two sets overstates, which cost a
+// first forecast 40 % and more near the edge; taking all writers for jumping ones cost 8 %.)
+//
+// One that comes round walks in the order of addresses, as the sender does, and writes all of what is left or nothing of it:
+// of two migrations alike, one kept 9 of 30 MB and the other 26 of 34.
+func (w *world) union(left, kept, dirtied float64, age, now time.Duration) float64 {
+	if age == 0 {
+		return dirtied + left*(1-math.Min(1, dirtied/math.Max(float64(w.ram-w.zero), 1)))
 	}
-	return dirtied + left*(1-math.Min(1, math.Max(0, again)))
+	both := w.dirty(age) + w.dirty(now) - w.dirty(age+now)
+	if w.walking < 1 {
+		return dirtied + left*(1-within(both/math.Max(w.dirty(age), 1)))
+	}
+	left -= kept * math.Min(w.always, left) // the guest's kernel comes back to the same pages, in every pass
+	round := (both - w.always) / math.Max(w.dirty(age)-w.always, 1)
+	return dirtied + left*(1-within(0.5+(round-w.phase)*w.hot/math.Max(left, 1)))
 }
+
+// within is the nearest share to x.
+func within(x float64) float64 { return math.Min(1, math.Max(0, x)) }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.
 func (w *world) stop(s pass) cost {
@@ -168,7 +183,7 @@ func (w *world) stop(s pass) cost {
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
-		loss:   seconds(s.lost + dt + w.drag*s.at),
+		loss:   seconds(s.lost + dt + w.cold + w.drag*s.at),
 		bytes:  s.sent + rest,
 		passes: s.n - 1,
 	}

@@ -39,7 +39,7 @@ const inFlight = 4 << 20
 // 60 MB/s, which is 60 and 72 ms; what a bitmap sync takes is not seen beside it, because the buffer goes on emptying.
 const woken = 1.44e6
 
-// scan is how fast pages of zeros are found to be that, bytes per second.
+// scan is how fast pages of zeros are found to be that, bytes per second: a median.
 const scan = 4e9
 
 // most is after how many passes a replay that has not ended is called endless: passes at the throttle's last step, where
