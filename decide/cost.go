@@ -70,8 +70,8 @@ func (w Weights) check() error {
 	return nil
 }
 
-// weights are the user's own, or the profile's.
-func (p Policy) weights() Weights {
+// Weigh are the user's own weights, or the profile's.
+func (p Policy) Weigh() Weights {
 	if p.Weights != nil {
 		return *p.Weights
 	}
@@ -88,7 +88,7 @@ func (w Weights) of(r predict.Replay) float64 {
 
 // Cost is what is expected of a forecast under p, in seconds: the mean over its replays, +Inf if one of them does not
 // end. (Choose has a price for those.) A forecast without replays is taken at its medians.
-func (p Policy) Cost(f predict.Forecast) float64 { return pricing{Weights: p.weights()}.mean(f) }
+func (p Policy) Cost(f predict.Forecast) float64 { return pricing{Weights: p.Weigh()}.mean(f) }
 
 // pricing are weights with a price for what does not end.
 type pricing struct {
@@ -103,7 +103,7 @@ const vainly = 10
 
 // priced are p's weights for a choice among fs.
 func (p Policy) priced(fs []predict.Forecast) pricing {
-	c := pricing{Weights: p.weights()}
+	c := pricing{Weights: p.Weigh()}
 	fastest := predict.Never
 	for _, f := range fs {
 		if f.TMT.Mid < fastest {

@@ -17,7 +17,7 @@ type Turn struct {
 }
 
 func (t Turn) String() string {
-	return fmt.Sprintf("at %.2g times the %s %s", t.Factor, t.Fact, t.Method)
+	return fmt.Sprintf("%s at %.2g times the %s", t.Method, t.Factor, t.Fact)
 }
 
 // How far a fact is scaled in search of a turn, in what steps, and how closely the turn is then bracketed.

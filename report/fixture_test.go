@@ -98,10 +98,12 @@ func base() move.Record {
 			DiskRate: 210e6, Source: "fitted from 41 moves"},
 		Policy: decide.Policy{Profile: decide.Balanced}, Forecasts: forecasts(),
 		Plan: decide.Plan{Method: vm.Hybrid, Params: f.Params, Forecast: f, Reason: decide.Reason{
-			Why: "least cost: 262 ms of service lost, and 5.43 s in all",
+			Why:    "least cost: 262 ms of service lost, and 5.43 s in all",
+			Margin: 0.237,
+			Turns:  []decide.Turn{{Fact: "dirty rate", Factor: 0.61, Method: vm.PreCopy}, {Fact: "bandwidth", Factor: 3.4, Method: vm.PreCopy}},
 			Options: []decide.Option{
-				{Method: vm.Hybrid, Cost: 0.805, Why: "262 ms of service lost + 0.1 × 5.43 s"},
-				{Method: vm.PostCopy, Cost: 1.042, Why: "ends 2.21 s sooner, but loses 720 ms of service in page faults"},
+				{Method: vm.Hybrid, Params: f.Params, Cost: 0.805, Wins: 0.93, Why: "262 ms of service lost + 0.1 × 5.43 s"},
+				{Method: vm.PostCopy, Params: vm.Params{Preempt: true, PostcopyBandwidth: 59e6}, Cost: 1.042, Wins: 0.07, Why: "ends 2.21 s sooner, but loses 720 ms of service in page faults"},
 				{Method: vm.PreCopy, Cost: 1.197, Why: "costs 3.23 s more of time, and 9 of 100 replays do not end"},
 				{Method: vm.StopAndCopy, Cost: 3.5, Why: "the VM stands still for 3.16 s"},
 				{Method: vm.Offline, Cost: 8.12, Why: "the VM stands still for 7.36 s, through the disk"},
@@ -214,7 +216,7 @@ func hybrid() move.Record {
 		return 0.001
 	})
 	rec.Moves = []migrate.Decision{{At: at(3110 * ms), Adjustment: decide.Adjustment{Move: decide.SwitchNow,
-		Reason: "pass 1 has ended: the 256 MiB dirtied in it are what another pass would leave again"}}}
+		TMT: 5470 * ms, Off: 0.007, Reason: "pass 1 has ended: the 256 MiB dirtied in it are what another pass would leave again"}}}
 	rec.Notes = []migrate.Note{{At: at(0), State: migrate.Preparing, Text: "both ends are set for hybrid"},
 		{At: at(36 * ms), State: migrate.Copying, Text: "the source sends memory"},
 		{At: at(3127 * ms), State: migrate.Switching, Text: "the source has stopped"},

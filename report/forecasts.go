@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"walm/decide"
 	"walm/move"
@@ -42,13 +43,41 @@ func (p *page) choice(plan decide.Plan) {
 	} else {
 		p.line("\n%s %s", p.paint(bold, chosen(plan)), clean(plan.Reason.Why))
 	}
+	for _, line := range choiceLines(plan) {
+		p.line("  %s", p.paint(dim, clean(line)))
+	}
 	var rows [][]string
 	for _, o := range plan.Reason.Options {
 		if o.Method != plan.Method {
-			rows = append(rows, []string{string(o.Method), clean(optionText(o))})
+			rows = append(rows, []string{string(o.Method), clean(optionText(o)), p.paint(dim, params(o.Params))})
 		}
 	}
-	p.table(nil, []bool{false, false}, rows)
+	p.table(nil, []bool{false, false, false}, rows)
+}
+
+// choiceLines say how sure a choice is and what would have turned it, or what would make one possible.
+func choiceLines(plan decide.Plan) []string {
+	var lines []string
+	for _, o := range plan.Reason.Options {
+		if o.Method == plan.Method && o.Wins > 0 {
+			s := fmt.Sprintf("it costs least in %s of the replays", percent(o.Wins))
+			if plan.Reason.Margin > 0 {
+				s += fmt.Sprintf(", and %s s less than the next on the whole", digits(plan.Reason.Margin))
+			}
+			lines = append(lines, s)
+		}
+	}
+	if turns := plan.Reason.Turns; len(turns) > 0 {
+		var s []string
+		for _, t := range turns {
+			s = append(s, t.String())
+		}
+		lines = append(lines, "it would have been "+strings.Join(s, ", "))
+	}
+	if list := plan.Reason.Remedies; len(list) > 0 {
+		lines = append(lines, "what would do: "+strings.Join(list, ", or "))
+	}
+	return lines
 }
 
 func (p *page) forecastWarnings(rec move.Record) {

@@ -49,6 +49,7 @@ type htmlPage struct {
 	Doing                    []fact
 	Forecasts                []htmlForecast
 	Options                  []fact
+	Choice                   []string
 	Claims                   []row
 	Warnings, ForecastDoubts []string
 	Memory, MemoryMood       string
@@ -111,6 +112,7 @@ func newPage(rec move.Record) htmlPage {
 			span(f.Exposure), size(f.Bytes), count(f.Passes), percent(f.Converges), percent(f.Slowdown),
 			cost(rec.Plan.Reason, f.Method), f.Method == rec.Plan.Method})
 	}
+	p.Choice = choiceLines(rec.Plan)
 	for _, opt := range rec.Plan.Reason.Options {
 		if opt.Method != rec.Plan.Method {
 			p.Options = append(p.Options, fact{string(opt.Method), optionText(opt), cost(rec.Plan.Reason, opt.Method)})

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"walm/decide"
 	"walm/measure"
 	"walm/move"
 	"walm/predict"
@@ -42,25 +43,30 @@ func newDocument(schema string, rec move.Record) document {
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
 			used(rec.Policy.MaxDowntime.Seconds()),
-			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy},
+			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy,
+			weights(rec.Policy.Weigh())},
 		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{},
 		LinkUse: []reading{}, CPU: []usage{}}
 	for _, f := range ordered(rec.Forecasts) {
 		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
 	}
 	d.Plan = planDoc{text(string(rec.Plan.Method)), newParams(rec.Plan.Params), rec.Plan.Forced,
-		rec.Plan.Reason.Why, []option{}}
+		rec.Plan.Reason.Why, used(rec.Plan.Reason.Margin), []option{}, []turn{}, list(rec.Plan.Reason.Remedies)}
+	for _, t := range rec.Plan.Reason.Turns {
+		d.Plan.Turns = append(d.Plan.Turns, turn{t.Fact, t.Factor, string(t.Method)})
+	}
 	for _, o := range rec.Plan.Reason.Options {
 		c := &o.Cost
 		if o.Out != "" || math.IsInf(o.Cost, 0) || math.IsNaN(o.Cost) {
 			c = nil
 		}
-		d.Plan.Options = append(d.Plan.Options, option{string(o.Method), c, text(o.Out), o.Why})
+		d.Plan.Options = append(d.Plan.Options, option{string(o.Method), newParams(o.Params), c, o.Wins, text(o.Out), o.Why})
 	}
 	d.Outcome = newOutcome(rec)
 	offset := func(t time.Time) float64 { return t.Sub(rec.Started).Seconds() }
 	for _, m := range rec.Moves {
-		d.Decisions = append(d.Decisions, decision{offset(m.At), string(m.Move), used(m.Limit.Seconds()), m.Reason})
+		d.Decisions = append(d.Decisions, decision{offset(m.At), string(m.Move), used(m.Limit.Seconds()),
+			text(string(m.Would)), used(m.TMT.Seconds()), off(m.Adjustment), m.Reason})
 	}
 	for _, n := range rec.Notes {
 		d.Notes = append(d.Notes, note{offset(n.At), string(n.State), n.Text})
@@ -162,6 +168,14 @@ func newEvent(at float64, e vm.Event) event {
 			number(p.DirtyRate), p.Throttle, p.Faults}
 	}
 	return d
+}
+
+// off is null where the whole was not forecast anew.
+func off(a decide.Adjustment) *float64 {
+	if a.TMT == 0 {
+		return nil
+	}
+	return &a.Off
 }
 
 // used is null for the zero of "not used".

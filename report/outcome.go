@@ -83,6 +83,9 @@ func (p *page) moves(rec move.Record) {
 }
 
 func moveText(m decide.Adjustment) string {
+	if m.Would != "" {
+		return fmt.Sprintf("shadow: %s", m.Would)
+	}
 	if m.Limit > 0 {
 		return fmt.Sprintf("%s to %s", m.Move, Duration(m.Limit))
 	}

@@ -93,6 +93,14 @@ type policyDoc struct {
 	Deadline    *float64 `json:"deadline_seconds"`
 	MaxSlowdown *float64 `json:"max_slowdown_share"`
 	NoPostcopy  bool     `json:"no_post_copy"`
+	Weights     weights  `json:"weights"`
+}
+
+type weights struct {
+	Loss  float64 `json:"service_loss_per_second"`
+	TMT   float64 `json:"tmt_per_second"`
+	DT    float64 `json:"downtime_per_second"`
+	Bytes float64 `json:"sent_per_gibibyte"`
 }
 
 type paramsDoc struct {
@@ -126,20 +134,34 @@ type planDoc struct {
 	Params  paramsDoc `json:"params"`
 	Forced  bool      `json:"forced"`
 	Why     string    `json:"why"`
-	Options []option  `json:"options"` // best first
+	Margin  *float64  `json:"margin_seconds"` // of cost, to the next best; null: there is none
+	Options []option  `json:"options"`        // best first
+	Turns   []turn    `json:"turns"`
+	Remedy  []string  `json:"remedies"`
+}
+
+type turn struct {
+	Fact   string  `json:"fact"`
+	Factor float64 `json:"factor"`
+	Method string  `json:"method"`
 }
 
 type option struct {
-	Method string   `json:"method"`
-	Cost   *float64 `json:"cost_seconds"` // null where it is out
-	Out    *string  `json:"out"`
-	Why    string   `json:"why"`
+	Method string    `json:"method"`
+	Params paramsDoc `json:"params"`
+	Cost   *float64  `json:"cost_seconds"` // null where it is out
+	Wins   float64   `json:"wins_share"`
+	Out    *string   `json:"out"`
+	Why    string    `json:"why"`
 }
 
 type decision struct {
 	At     float64  `json:"at_seconds"`
 	Move   string   `json:"move"`
 	Limit  *float64 `json:"downtime_limit_seconds"`
+	Would  *string  `json:"would"`
+	TMT    *float64 `json:"tmt_seconds"`
+	Off    *float64 `json:"off_share"`
 	Reason string   `json:"reason"`
 }
 

@@ -124,10 +124,17 @@ func policyFlags(fs *pflag.FlagSet, p *decide.Policy) {
 		"auto, offline, stop-and-copy, pre-copy, auto-converge, post-copy or hybrid", method)
 	parsed(fs, &p.Profile, "profile", "PROFILE", string(decide.Balanced),
 		"what matters most: balanced, evacuate, gentle or safe", decide.ParseProfile)
+	parsed(fs, &p.Weights, "weights", "LIST", "",
+		"the profile's weights in your own numbers: seconds of cost per second of each,\nand per GiB sent, such as loss=1,tmt=0.1,dt=0,bytes=0", weights)
 	parsed(fs, &p.MaxDowntime, "max-downtime", "TIME", "", "no method that may stop the VM for longer", positive)
 	parsed(fs, &p.Deadline, "deadline", "TIME", "", "no method that may take longer in all", positive)
 	parsed(fs, &p.MaxSlowdown, "max-slowdown", "SHARE", "", "no method that may slow the running VM by more, such as 30%", percent)
 	fs.BoolVar(&p.NoPostcopy, "no-post-copy", false, "no method that cannot be aborted to the end")
+}
+
+func weights(s string) (*decide.Weights, error) {
+	w, err := decide.ParseWeights(s)
+	return &w, err
 }
 
 // tuneFlags are the flags that set a method's parameters by hand.
