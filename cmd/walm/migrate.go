@@ -28,6 +28,7 @@ type migration struct {
 	listen    string
 	link      vm.Rate
 	dryRun    bool
+	shadow    bool
 	copyDisks bool
 	stateDir  string
 }
@@ -63,6 +64,8 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 	fs.BoolVar(&m.copyDisks, "copy-disks", false,
 		"copy the disks first, to empty images of the same size at the destination, on\nthe port after that of --listen: for hosts that share none")
 	fs.BoolVar(&m.dryRun, "dry-run", false, "forecast, check and choose, but move nothing")
+	fs.BoolVar(&m.shadow, "shadow", false,
+		"once the VM moves, do nothing on the way but keep to the deadline, and show what would have been done")
 	fs.StringVar(&m.html, "html", "", "write a report as one HTML page to this file")
 	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
 	m.flags(fs)
@@ -120,7 +123,8 @@ func (m *migration) run(ctx context.Context, source string) error {
 	}
 	hosts := hostPair(m.listen)
 	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
-		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Journal: log, Step: m.step}
+		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: log,
+		Step: m.step}
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
@@ -172,8 +176,10 @@ func (m *migration) check(ctx context.Context, pair *qemu.Pair) error {
 
 // tuned puts the user's own parameters into a method's.
 func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
-	p.Bandwidth = m.tune.Bandwidth
-	if method.Postcopies() || p.Postcopy {
+	if m.tune.Bandwidth > 0 {
+		p.Bandwidth = m.tune.Bandwidth
+	}
+	if m.tune.PostcopyBandwidth > 0 && (method.Postcopies() || p.Postcopy) {
 		p.PostcopyBandwidth = m.tune.PostcopyBandwidth
 	}
 	if method == vm.Hybrid && m.tune.Passes > 0 {
