@@ -161,7 +161,11 @@ func (p *planned) text(to io.Writer) error {
 		if p.boots[i] {
 			boots = "boot"
 		}
-		if s.Choice != experiment.Fixed {
+		switch s.Choice {
+		case experiment.Fixed:
+		case experiment.Peer:
+			method = s.Peer
+		default:
 			method = string(s.Choice)
 		}
 		if s.Link > 0 {

@@ -252,3 +252,39 @@ func TestExamples(t *testing.T) {
 		}
 	}
 }
+
+// TestPeer: a peer is a level of method like any other, and what is walm's alone is not for it.
+func TestPeer(t *testing.T) {
+	x := parse(t, `
+walm: 1
+name: peers
+seed: 1
+repetitions: 6
+base:
+  peer-scale: 20
+  downtime-limit: 1s
+factors:
+  method: [walm, pre-copy, nova-abort, kubevirt-stall]
+`)
+	for _, trial := range plan(t, x) {
+		s := trial.Setup
+		name, _ := trial.Cell.Level("method")
+		switch {
+		case s.Choice != Peer && (s.Peer != "" || s.PeerScale != 0 || s.Params.DowntimeLimit != time.Second):
+			t.Errorf("%s: %+v", name, s)
+		case s.Choice == Peer && (s.Peer != name || s.PeerScale != 20 || s.Params != (vm.Params{})):
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	for text, words := range map[string]string{
+		"method: nova":                            "nova-abort",
+		"method: proxmox\n  peer-scale: 0.5":      "from 1 to 1000",
+		"method: pre-copy\n  peer-scale: 2":       "goes with method: qemu-default",
+		"method: kubevirt-stall\n  profile: safe": "goes with method: walm",
+	} {
+		_, err := Parse("x.yaml", []byte("walm: 1\nname: x\nseed: 1\nrepetitions: 6\nbase:\n  "+text+"\nfactors:\n  link: [1Gbit/s, none]\n"))
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v; want something about %q", text, err, words)
+		}
+	}
+}

@@ -8,9 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"walm/decide"
 	"walm/lab/experiment"
 	"walm/lab/results"
 	"walm/measure"
+	"walm/migrate"
 	"walm/move"
 	"walm/predict"
 	"walm/vm"
@@ -44,6 +46,18 @@ func TestJudge(t *testing.T) {
 		if got.Status != tt.want || (got.Why == "") != (tt.want == results.Done) {
 			t.Errorf("%s: %s, because %q; want %s", tt.name, got.Status, got.Why, tt.want)
 		}
+	}
+}
+
+// TestJudgeAborted: what a policy aborted says so, and is censored like what its trial's limit ended.
+func TestJudgeAborted(t *testing.T) {
+	rec := move.Record{Started: began, Outcome: measure.Outcome{Result: measure.Cancelled}, Moves: []migrate.Decision{
+		{Adjustment: decide.Adjustment{Move: decide.RaiseLimit, Reason: "step 2"}},
+		{Adjustment: decide.Adjustment{Move: decide.GiveUp, Reason: "the budget has gone"}}}}
+	var got results.Trial
+	judge(&got, rec, nil)
+	if got.Status != results.Censored || got.Why != "it was given up: the budget has gone" {
+		t.Errorf("%s: %s", got.Status, got.Why)
 	}
 }
 

@@ -64,6 +64,33 @@ func TestRandomChoice(t *testing.T) {
 	}
 }
 
+// TestSteer: a peer is told of the memory before it was made smaller, and of the cap and the scale that the file says.
+func TestSteer(t *testing.T) {
+	s := experiment.Setup{Choice: experiment.Peer, Peer: "nova-abort", Memory: 288 * vm.MiB, Spare: 160 * vm.MiB, Scale: 32,
+		PeerScale: 100, Params: vm.Params{Bandwidth: 7}}
+	follow, err := steer(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := follow(vm.Trace{RAM: s.Memory}, vm.Link{Bandwidth: vm.Gbit})
+	if plan.Method != vm.PreCopy || plan.Params.Bandwidth != 7 {
+		t.Errorf("it begins with %s, %+v", plan.Method, plan.Params)
+	}
+	// 32 × 128 MiB and 160 MiB are 4.16 GiB: 33.25 s at 8 s each.
+	end := func(at time.Duration) decide.Move {
+		return plan.Next(began.Add(at), decide.History{Started: began}).Move
+	}
+	if end(33*time.Second) == decide.GiveUp || end(33500*time.Millisecond) != decide.GiveUp {
+		t.Error("it is not aborted after 33.25 s")
+	}
+	if follow, err := steer(experiment.Setup{Choice: experiment.Walm}); follow != nil || err != nil {
+		t.Errorf("walm's choice is steered by a peer, %v", err)
+	}
+	if _, err := steer(experiment.Setup{Choice: experiment.Peer, Peer: "nobody"}); err == nil {
+		t.Error("nobody steers")
+	}
+}
+
 func TestTune(t *testing.T) {
 	fixed := experiment.Setup{Choice: experiment.Fixed, Method: vm.PreCopy, Params: vm.Params{DowntimeLimit: time.Second}}
 	xen := fixed
