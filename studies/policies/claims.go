@@ -162,7 +162,7 @@ func safe(d study.Data) study.Finding {
 	}
 	return study.Finding{
 		Ours:     fmt.Sprintf("%d lost or not moved, %d that had not ended; n = %d moves", lost, endless, len(t)),
-		Verdict:  study.Judge(lost == 0, endless == 0),
+		Verdict:  study.Judge(lost == 0 && endless == 0),
 		Evidence: "after each move the guest was alive and checked every page of its memory",
 	}
 }
