@@ -45,6 +45,7 @@ type pass struct {
 	at      float64 // seconds since the first page was sent
 	pending float64 // bytes of memory to send
 	sent    float64 // bytes on the wire so far
+	queued  float64 // of them still between the sender and the link
 	lost    float64 // seconds of work withheld by throttling
 	speed   float64 // of the guest, 0 to 1
 	fits    bool    // pending is below the threshold: QEMU stops the VM now
@@ -62,13 +63,14 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	}
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := measured * memory * p.DowntimeLimit.Seconds()
-	left, sent, took := w.first(wire, p.DowntimeLimit)
+	left, sent, took, queued := w.first(wire, p.DowntimeLimit)
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
+		queued = w.queued
 		age = w.flight.Last
 	}
-	s := pass{n: 1, speed: 1}
+	s := pass{n: 1, speed: 1, queued: queued}
 	if w.flight != nil && throttle != nil {
 		s.speed = throttle.speed(w.work)
 	}
@@ -97,6 +99,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 			return false
 		}
 		left, sent, took = passed(s.pending, memory, threshold)
+		s.queued = w.queued
 		kept = left / math.Max(s.pending, 1)
 	}
 }
@@ -111,8 +114,9 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 
 // first is the first pass: RAM by address, pages of zeros named in passing. It ends once the memory left to walk, zeros
 // among it, fits the threshold; and the threshold follows the bandwidth, which is next to nothing over a stretch of
-// zeros. So what is left when it ends depends on what lies at the end of RAM.
-func (w *world) first(wire float64, limit time.Duration) (left, sent, took float64) {
+// zeros. So what is left when it ends depends on what lies at the end of RAM, and so does what is in flight then: over a
+// stretch of zeros the queue drains.
+func (w *world) first(wire float64, limit time.Duration) (left, sent, took, queued float64) {
 	memory := wire * float64(vm.Page) / pageOnWire
 	slice := float64(w.ram) / float64(len(w.content))
 	var mark, markSent float64 // when the bandwidth was last read
@@ -123,7 +127,9 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took float
 	for _, share := range w.content {
 		for range int(parts) {
 			content, zeros := slice/parts*share, slice/parts*(1-share)
-			took += content/memory + zeros/w.scan
+			passing := zeros / w.scan
+			took += content/memory + passing
+			queued = math.Min(w.queued, math.Max(0, queued-passing*wire)+content)
 			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
 			walked += slice / parts
 			if took-mark >= settle.Seconds() {
@@ -132,11 +138,11 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took float
 				mark, markSent = took, sent
 			}
 			if rest := float64(w.ram) - walked; rest < threshold {
-				return w.tail(walked / float64(w.ram)), sent, took
+				return w.tail(walked / float64(w.ram)), sent, took, queued
 			}
 		}
 	}
-	return 0, sent, took
+	return 0, sent, took, queued
 }
 
 // tail is how much content lies behind a share of RAM.
@@ -179,7 +185,7 @@ func (w *world) stop(s pass) cost {
 	rest := s.pending / float64(vm.Page) * pageOnWire
 	last := rest/w.link + w.host.Switchover.Seconds()
 	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
-	dt := math.Min(last+math.Min(s.sent, w.queued)/w.link, tmt)
+	dt := math.Min(last+s.queued/w.link, tmt)
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
