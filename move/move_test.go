@@ -114,7 +114,7 @@ func TestInfiniteCostInJournal(t *testing.T) {
 // post-copy all the same.
 func TestSteering(t *testing.T) {
 	wild := guest
-	wild.Curve = vm.Curve{{Window: time.Second, Dirty: 300 * vm.MiB}, {Window: 2 * time.Second, Dirty: 300 * vm.MiB}}
+	wild.Curve = vm.Curve{{Window: time.Second, Dirty: 500 * vm.MiB}, {Window: 2 * time.Second, Dirty: 500 * vm.MiB}}
 	for _, tt := range []struct {
 		name   string
 		policy decide.Policy
