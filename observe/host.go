@@ -103,7 +103,10 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Taken: taken, Source: "host memory", Samples: n, RAM: vm.Bytes(pages) * vm.Page,
 		Present: estimate(mem.present, n, pages),
 		Zero:    estimate(zero, n, pages), ZeroErr: stdErr(zero, n, pages),
-		Content: content(w.ref, mem.zero),
+		Content: content(w.ref, mem.zero), Swapped: estimate(mem.swapped, n, pages), Duplicate: duplicate(w.ref, mem.zero),
+	}
+	if t.Compressible, err = mem.compressible(notZero(addrs, w.ref, mem.zero)); err != nil {
+		return vm.Trace{}, err
 	}
 	if mem.swapped > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d of %d sampled pages were swapped out: the look brought them back, "+

@@ -60,21 +60,26 @@ func along(a, b Point, t time.Duration) Bytes {
 
 // Trace is what was seen of a VM in one look.
 type Trace struct {
-	Taken    time.Time
-	Took     time.Duration // how long the look lasted
-	Source   string        // what looked: "host memory", "qmp page-sampling", "simulated"
-	Samples  int           // pages sampled, the n of Curve and Zero
-	RAM      Bytes         // guest RAM, all blocks
-	Present  Bytes         // RAM that the host has given the guest
-	Zero     Bytes         // RAM that holds only zeros, absent pages among it
-	ZeroErr  Bytes         // standard error of Zero
-	Content  []float64     // share of pages that are not zero, in equal slices of RAM by address; nil: not known
-	Curve    Curve
-	VCPUs    []float64 // share of a core that each vCPU used, 0 to 1
-	NetIn    Rate      // into the VM
-	NetOut   Rate      // out of the VM
-	Class    Class
-	Warnings []string `json:",omitempty"`
+	Taken   time.Time
+	Took    time.Duration // how long the look lasted
+	Source  string        // what looked: "host memory", "qmp page-sampling", "simulated"
+	Samples int           // pages sampled, the n of Curve and Zero
+	RAM     Bytes         // guest RAM, all blocks
+	Present Bytes         // RAM that the host has given the guest
+	Zero    Bytes         // RAM that holds only zeros, absent pages among it
+	ZeroErr Bytes         // standard error of Zero
+	Swapped Bytes         `json:",omitempty"` // RAM that the host had swapped out before the look
+	// What of the pages that are not zero could be left out: Duplicate is the share of them whose content another sampled
+	// page has, at least; Compressible is their size once compressed, of their size, 0 where not known.
+	Duplicate    float64   `json:",omitempty"`
+	Compressible float64   `json:",omitempty"`
+	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
+	Curve        Curve
+	VCPUs        []float64 // share of a core that each vCPU used, 0 to 1
+	NetIn        Rate      // into the VM
+	NetOut       Rate      // out of the VM
+	Class        Class
+	Warnings     []string `json:",omitempty"`
 }
 
 // Link is the path that the migration takes.
