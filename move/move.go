@@ -37,8 +37,9 @@ type Request struct {
 	Source  string // what runs it, for reports
 	Target  string
 	Eye     observe.Source
-	Pair    Pair     // nil: advice for no particular destination
-	Link    *vm.Link // nil: measured through Pair
+	Quick   observe.Source // looks of under a second, for When; nil where that is not asked
+	Pair    Pair           // nil: advice for no particular destination
+	Link    *vm.Link       // nil: measured through Pair
 	Host    predict.Host
 	Policy  decide.Policy
 	Steer   func(vm.Trace, vm.Link) peer.Steering // somebody else's policy, begun anew; nil: walm chooses
@@ -71,15 +72,19 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 		rec.Trace.Warnings = append(rec.Trace.Warnings,
 			"the VM wrote faster later in the look: it is not steady, and the forecasts are worth less")
 	}
-	q := decide.Question{Trace: seen, Link: rec.Link, Host: r.Host, Policy: r.Policy, Tune: r.Tune}
-	if r.Pair != nil {
-		q.Unable = r.Pair.Unable
-	}
-	rec.Plan, rec.Forecasts, err = q.Answer()
+	rec.Plan, rec.Forecasts, err = r.question(seen, rec.Link).Answer()
 	if r.Steer != nil {
 		err = r.follow(&rec, seen)
 	}
 	return rec, err
+}
+
+func (r Request) question(t vm.Trace, l vm.Link) decide.Question {
+	q := decide.Question{Trace: t, Link: l, Host: r.Host, Policy: r.Policy, Tune: r.Tune}
+	if r.Pair != nil {
+		q.Unable = r.Pair.Unable
+	}
+	return q
 }
 
 func (r Request) link(ctx context.Context, rec *Record) error {

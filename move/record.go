@@ -18,6 +18,7 @@ type Record struct {
 	Target    string
 	Simulated bool
 	Started   time.Time // the command was accepted
+	When      string    `json:",omitempty"` // why it was begun when it was, where that was asked
 	Trace     vm.Trace
 	Link      vm.Link
 	Host      predict.Host
