@@ -53,7 +53,7 @@ func TestCompressible(t *testing.T) {
 			for i := range b {
 				b[i] = "dirty "[i%6]
 			}
-		}, 0.005, 0.1},
+		}, 0.001, 0.1},
 		{"nothing", func(b []byte) { clear(b) }, 0, 0},
 	} {
 		clear(area)
