@@ -17,6 +17,15 @@ const (
 	NetworkIntensive Class = "network-intensive"
 )
 
+// Access is which way a VM uses the memory that it touches; empty: it touches little, or the host cannot tell.
+type Access string
+
+// Accesses, after what happens to most of the memory touched.
+const (
+	ReadIntensive  Access = "read-intensive"
+	WriteIntensive Access = "write-intensive"
+)
+
 // Point is one point of a dirty curve.
 type Point struct {
 	Window time.Duration // how long the VM ran
@@ -69,16 +78,19 @@ type Trace struct {
 	Zero    Bytes         // RAM that holds only zeros, absent pages among it
 	ZeroErr Bytes         // standard error of Zero
 	Swapped Bytes         `json:",omitempty"` // RAM that the host had swapped out before the look
+	Huge    Bytes         `json:",omitempty"` // RAM that the host maps by huge pages; 0: none, or not known
 	// What of the pages that are not zero could be left out: Duplicate is the share of them whose content another sampled
 	// page has, at least; Compressible is their size once compressed, of their size, 0 where not known.
 	Duplicate    float64   `json:",omitempty"`
 	Compressible float64   `json:",omitempty"`
 	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve        Curve
+	Touched      Curve     `json:",omitempty"` // memory read or written within a window; nil: not known
 	VCPUs        []float64 // share of a core that each vCPU used, 0 to 1
 	NetIn        Rate      // into the VM
 	NetOut       Rate      // out of the VM
 	Class        Class
+	Access       Access   `json:",omitempty"`
 	Warnings     []string `json:",omitempty"`
 }
 
