@@ -34,14 +34,7 @@ func notZero(addrs, hashes []uint64, zero uint64) []uint64 {
 			all = append(all, a)
 		}
 	}
-	if len(all) <= batch {
-		return all
-	}
-	some := make([]uint64, batch)
-	for i := range some {
-		some[i] = all[i*len(all)/batch]
-	}
-	return some
+	return few(all, batch)
 }
 
 // compressible is the size of pages once each is compressed by itself, as a share of their size; 0 for none. S2 packs about

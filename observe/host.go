@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -106,6 +107,11 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Content: content(w.ref, mem.zero), Swapped: estimate(mem.swapped, n, pages), Duplicate: duplicate(w.ref, mem.zero),
 	}
 	if t.Compressible, err = mem.compressible(notZero(addrs, w.ref, mem.zero)); err != nil {
+		return vm.Trace{}, err
+	}
+	if huge, err := mem.huge(few(addrs, WatchSamples)); err == nil {
+		t.Huge = estimate(huge, min(n, WatchSamples), pages)
+	} else if !errors.Is(err, errors.ErrUnsupported) {
 		return vm.Trace{}, err
 	}
 	if mem.swapped > 0 {
