@@ -29,6 +29,7 @@ type Sampling struct {
 	Sampler Sampler
 	Samples int             // pages in all; 0: ForecastSamples. Asked for as 128 to 16384 per GiB
 	Windows []time.Duration // increasing; nil: 50 to 400 ms, then 1, 2 and 4 s. Those not supported are left out
+	Instead error           // why the memory was not read by Host, for Trace.Warnings; nil: nobody tried
 }
 
 // The range of calc-dirty-rate's sample-pages (migration/dirtyrate.h).
@@ -72,11 +73,14 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	t.Took = time.Since(taken)
 	t.Class = Classify(t)
 	last := t.Curve[len(t.Curve)-1]
-	t.Warnings = append([]string{
+	if s.Instead != nil {
+		t.Warnings = []string{fmt.Sprintf("QEMU's page sampling, which sees less, because walm may not look itself: %v", s.Instead)}
+	}
+	t.Warnings = append(append(t.Warnings,
 		"zero and absent memory are not known: all of it counts as present and not zero",
 		"CPU and network are not known: the class is from memory alone",
 		"each window was observed in a stretch of its own",
-	}, doubts(t, int(math.Round(float64(last.Dirty)/float64(ram)*float64(n))))...)
+	), doubts(t, int(math.Round(float64(last.Dirty)/float64(ram)*float64(n))))...)
 	return t, nil
 }
 

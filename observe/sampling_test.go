@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -68,6 +69,22 @@ func TestSamplingAgainstTruth(t *testing.T) {
 	}
 	if f.asked[0] != 1024 {
 		t.Errorf("%d samples per GiB asked for 4096 of 4 GiB", f.asked[0])
+	}
+}
+
+func TestSamplingSaysWhatItIsInsteadOf(t *testing.T) {
+	f := &fakeSampler{ram: vm.GiB, set: vm.MiB, r: rand.New(rand.NewPCG(1, 2))}
+	for _, tt := range []struct {
+		instead error
+		want    bool
+	}{{nil, false}, {fmt.Errorf("read the memory of process 7: %w", fs.ErrPermission), true}} {
+		trace, err := (&Sampling{Sampler: f, Instead: tt.instead}).Look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(trace.Warnings[0], "permission denied"); got != tt.want {
+			t.Errorf("instead of %v: %q", tt.instead, trace.Warnings)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func eye(ctx context.Context, v *qemu.VM, step func(string)) (observe.Source, er
 		return host, nil
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, observe.ErrGone):
 		step(fmt.Sprintf("falling back to QEMU's page sampling: %v", err))
-		return &observe.Sampling{Sampler: v}, nil
+		return &observe.Sampling{Sampler: v, Instead: err}, nil
 	}
 	return nil, err
 }
