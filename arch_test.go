@@ -27,9 +27,8 @@ var allowed = map[string][]string{
 	"decide":          {"vm", "predict"},
 	"decide/peer":     {"vm", "decide"},
 	"migrate":         {"vm", "predict", "decide"},
-	"learn":           {"vm", "observe", "predict", "measure", "move", "stats"},
+	"learn":           {"vm", "observe", "predict", "decide", "migrate", "measure", "move", "stats"},
 	"move":            {"vm", "observe", "predict", "decide", "decide/peer", "migrate", "measure"},
-	"learn":           {"vm", "observe", "predict", "measure", "move", "stats"},
 	"report":          {"vm", "predict", "decide", "measure", "move", "stats"},
 	"hypervisor/qemu": {"vm", "hypervisor/qmp", "internal/netns"},
 
