@@ -37,6 +37,7 @@ type Request struct {
 	Source  string // what runs it, for reports
 	Target  string
 	Eye     observe.Source
+	When    string         // why it is moved when it is, for the record
 	Quick   observe.Source // looks of under a second, for When; nil where that is not asked
 	Pair    Pair           // nil: advice for no particular destination
 	Link    *vm.Link       // nil: measured through Pair
@@ -54,7 +55,7 @@ type Request struct {
 // Advise looks at the VM, forecasts every method and chooses one. Nothing moves. Where no method can meet the limits
 // the record holds the forecasts and the error wraps decide.ErrNoMethod.
 func Advise(ctx context.Context, r Request) (Record, error) {
-	rec := Record{ID: id(), VM: r.VM, Source: r.Source, Target: r.Target, Host: r.Host, Policy: r.Policy}
+	rec := Record{ID: id(), VM: r.VM, Source: r.Source, Target: r.Target, Host: r.Host, Policy: r.Policy, When: r.When}
 	if err := r.Policy.Check(); err != nil {
 		return rec, err
 	}

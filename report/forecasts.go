@@ -18,7 +18,10 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 	p := &page{Style: style}
 	p.simulated(rec.Simulated)
 	p.line("%s", p.paint(bold, fmt.Sprintf("What moving %s would cost", clean(rec.VM))))
-	p.line("  median (80 %% interval) of %s; cost in s for profile %s", replays(rec.Forecasts), rec.Policy.Profile)
+	p.line("  median (80 %% interval) of %s; cost in s for %s", replays(rec.Forecasts), weighing(rec.Policy))
+	if rec.When != "" {
+		p.line("  when: %s", clean(rec.When))
+	}
 	p.line("  link %s; host constants: %s", clean(linkText(rec.Link)), clean(rec.Host.Source))
 	p.line("")
 	var rows [][]string
@@ -35,6 +38,13 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 	p.choice(rec.Plan)
 	p.forecastWarnings(rec)
 	return p.flush(w)
+}
+
+func weighing(p decide.Policy) string {
+	if w := p.Weights; w != nil {
+		return fmt.Sprintf("%g × service loss + %g × total time + %g × downtime + %g per GiB", w.Loss, w.TMT, w.DT, w.Bytes)
+	}
+	return "profile " + string(p.Profile)
 }
 
 func (p *page) choice(plan decide.Plan) {

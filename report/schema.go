@@ -16,6 +16,7 @@ type document struct {
 	VM        string      `json:"vm"`
 	Source    string      `json:"source"`
 	Target    string      `json:"target"`
+	When      *string     `json:"when"`
 	Started   *time.Time  `json:"started"`
 	Trace     traceDoc    `json:"trace"`
 	Link      linkDoc     `json:"link"`
