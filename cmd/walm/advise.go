@@ -18,6 +18,7 @@ func newAdvise() *cobra.Command {
 		d      display
 		policy decide.Policy
 		link   vm.Rate
+		t      timing
 	)
 	cmd := &cobra.Command{
 		Use:   "advise VM",
@@ -28,14 +29,16 @@ one walm would choose and why. Nothing is moved or changed.
 Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says
 so.`,
 		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
-  walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json`,
+  walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json
+  walm advise qmp+unix:///run/a.qmp --when best --within 10m`,
 		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link) })
+			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link, t) })
 		},
 	}
 	policyFlags(cmd.Flags(), &policy)
 	parsed(cmd.Flags(), &link, "link", "RATE", "", "bandwidth of the link to the destination, such as 1Gbit/s", rate)
+	t.flags(cmd.Flags())
 	d.flags(cmd.Flags())
 	return cmd
 }
@@ -43,8 +46,8 @@ so.`,
 // assumed is the link that advise reckons with when it is told none.
 var assumed = vm.Link{Bandwidth: vm.Gbit * 0.94, Err: vm.Gbit / 4, Source: "assumed"}
 
-func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate) error {
-	if err := policy.Check(); err != nil {
+func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate, t timing) error {
+	if err := errors.Join(policy.Check(), t.check()); err != nil {
 		return err
 	}
 	path, err := socketOf(uri)
@@ -64,8 +67,12 @@ func advise(ctx context.Context, d *display, uri string, policy decide.Policy, l
 	if link > 0 {
 		l = vm.Link{Bandwidth: link, Err: link / 50, Source: "given"}
 	}
-	rec, err := move.Advise(ctx, move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l,
-		Host: predict.DefaultHost(), Policy: policy, Step: d.step})
+	r := move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l, Host: predict.DefaultHost(), Policy: policy,
+		Step: d.step}
+	if r.When, err = t.moment(ctx, v, r, false); err != nil {
+		return err
+	}
+	rec, err := move.Advise(ctx, r)
 	if rec.Forecasts != nil {
 		err = errors.Join(err, d.advice(rec))
 	}

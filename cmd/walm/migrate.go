@@ -21,6 +21,7 @@ import (
 // migration is the migrate command as it was asked for.
 type migration struct {
 	display
+	at        timing
 	policy    decide.Policy
 	tune      vm.Params
 	noPreempt bool
@@ -59,6 +60,7 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 	fs.StringVar(&m.to, "to", "", "the QEMU that waits for the VM (-incoming defer)")
 	fs.StringVar(&m.listen, "listen", "", "HOST:PORT on which the destination is to listen")
 	policyFlags(fs, &m.policy)
+	m.at.flags(fs)
 	tuneFlags(fs, &m.tune, &m.noPreempt)
 	parsed(fs, &m.link, "link", "RATE", "", "bandwidth of the link (default: measured with a short burst)", rate)
 	fs.BoolVar(&m.copyDisks, "copy-disks", false,
@@ -78,7 +80,7 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 }
 
 func (m *migration) run(ctx context.Context, source string) error {
-	if err := errors.Join(m.policy.Check(), listenAddress(m.listen), writable(m.html)); err != nil {
+	if err := errors.Join(m.policy.Check(), m.at.check(), listenAddress(m.listen), writable(m.html)); err != nil {
 		return err
 	}
 	from, err := socketOf(source)
@@ -128,6 +130,11 @@ func (m *migration) run(ctx context.Context, source string) error {
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
+	when, err := m.at.moment(ctx, src, r, !m.dryRun)
+	if err != nil {
+		return err
+	}
+	r.When = when
 	rec, err := m.move(ctx, r)
 	keep(ctx, dir, rec, hosts, m.err)
 	for _, line := range whereabouts(rec, src, dst, m.listen) {
