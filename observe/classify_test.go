@@ -30,3 +30,23 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+func TestAccesses(t *testing.T) {
+	in := func(b vm.Bytes) vm.Curve { return vm.Curve{{Window: time.Second, Dirty: b}} }
+	for _, tt := range []struct {
+		name             string
+		written, touched vm.Curve
+		want             vm.Access
+	}{
+		{"nothing known", nil, nil, ""},
+		{"not known what is touched", in(vm.GiB), nil, ""},
+		{"touches little", in(0), in(8 * vm.MiB), ""},
+		{"reads", in(8 * vm.MiB), in(512 * vm.MiB), vm.ReadIntensive},
+		{"writes", in(500 * vm.MiB), in(512 * vm.MiB), vm.WriteIntensive},
+		{"both", in(256 * vm.MiB), in(512 * vm.MiB), ""},
+	} {
+		if got := Accesses(vm.Trace{Curve: tt.written, Touched: tt.touched}); got != tt.want {
+			t.Errorf("%s: %q; want %q", tt.name, got, tt.want)
+		}
+	}
+}

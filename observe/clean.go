@@ -8,6 +8,9 @@ import (
 	"walm/vm"
 )
 
+// most is beyond what any VM has, and as far from what wraps: a curve read from a file may say anything.
+const most vm.Bytes = 1 << 60
+
 // limit is how many standard errors Clean may raise a point to make the curve concave.
 const limit = 2
 
@@ -24,6 +27,9 @@ func Clean(raw vm.Curve) (clean vm.Curve, concave bool) {
 	c := slices.DeleteFunc(slices.Clone(raw), func(p vm.Point) bool { return p.Window <= 0 })
 	slices.SortStableFunc(c, func(a, b vm.Point) int { return cmp.Compare(a.Window, b.Window) })
 	c = slices.CompactFunc(c, func(a, b vm.Point) bool { return a.Window == b.Window })
+	for i, p := range c {
+		c[i].Dirty, c[i].Err = min(max(p.Dirty, 0), most), min(max(p.Err, 0), most)
+	}
 	level(c)
 	hull := majorant(c)
 	concave = true
@@ -49,7 +55,7 @@ func level(c vm.Curve) {
 	var pools []pool
 	for _, p := range c {
 		e := float64(max(p.Err, 1))
-		next := pool{max(0, float64(p.Dirty)), 1 / (e * e), 1}
+		next := pool{float64(p.Dirty), 1 / (e * e), 1}
 		for len(pools) > 0 && pools[len(pools)-1].mean > next.mean {
 			last := pools[len(pools)-1]
 			pools = pools[:len(pools)-1]

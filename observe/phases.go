@@ -123,12 +123,14 @@ func (r Rhythm) Next(now time.Time) (at time.Time, err, lasts time.Duration) {
 		return now, 0, max(0, r.Since.Add(r.Quiet.Mean).Sub(now))
 	}
 	at, err = r.Since.Add(r.Busy.Mean), r.Busy.SD
-	for at.Before(now) { // it is late, or turns have passed since it was looked at
-		at = at.Add(r.Quiet.Mean + r.Busy.Mean)
-		err = time.Duration(math.Hypot(float64(err), math.Hypot(float64(r.Busy.SD), float64(r.Quiet.SD))))
-		if r.Quiet.Mean+r.Busy.Mean <= 0 {
-			return now, err, r.Quiet.Mean
-		}
+	if period := r.Quiet.Mean + r.Busy.Mean; at.Before(now) && period > 0 { // turns have passed since it was looked at
+		turns := (now.Sub(at) + period - 1) / period
+		at = at.Add(turns * period)
+		drift := math.Sqrt(float64(turns)) * math.Hypot(float64(r.Busy.SD), float64(r.Quiet.SD))
+		err = time.Duration(math.Hypot(float64(err), drift))
+	}
+	if at.Before(now) { // further off than a time.Duration tells
+		at = now
 	}
 	return at, err, r.Quiet.Mean
 }

@@ -87,7 +87,7 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 // sampledPoint is what a rate over a window says. The error is the binomial one, without the correction for a finite
 // population because pages repeat, and that of a rate rounded down to whole MiB/s: uniform over one, √⅓ about the told.
 func sampledPoint(rate vm.Rate, window time.Duration, ram vm.Bytes, n int) vm.Point {
-	dirty := min(rate.In(window), ram)
+	dirty := min(max(rate.In(window), 0), ram)
 	p := (float64(dirty)/float64(ram)*float64(n) + 0.5) / float64(n+1)
 	rounding := vm.Rate(vm.MiB).In(window)
 	return vm.Point{Window: window, Dirty: dirty, Err: vm.Bytes(math.Round(math.Hypot(
