@@ -8,8 +8,8 @@ import (
 
 // kernel is how many pages a guest's kernel and the program that works touch within moments, whatever the workload: code,
 // stacks, page tables. Under TCG guests of 0.5 GiB that walk through memory, and so hardly fault on what they work on,
-// lost 31 to 43 times the wait for a page.
-const kernel = 35
+// lost 48 to 67 times the wait for a page.
+const kernel = 54
 
 // faults is the work lost to remote page faults, in seconds, while missing bytes of memory arrive over t seconds, and
 // the worst share of speed lost at a moment.

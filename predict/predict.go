@@ -16,17 +16,19 @@ const draws = 101
 // Paced writers under TCG varied by 2 to 4 %.
 const passJitter = 0.03
 
-// What the model does not know, from 170 migrations by every method: how full the queues are, what else a guest touches,
+// What the model does not know, from 170 migrations by every method: how full the queues are and how often a switch waits for them, what else a guest touches,
 // how much of its work a guest whose vCPU is always busy cannot do beside its own migration, what it loses at first where
 // nothing is cached yet (under TCG none of its code translated), and how fast pages of zeros are passed over.
 const (
-	queueVaries = 0.4
-	faultsVary  = 0.2
-	dragged     = 0.06 // share, of a guest whose vCPU is always busy; e^z times as much
-	coldStart   = 0.03 // seconds
-	coldVaries  = 0.07 // seconds
-	coldBusy    = 0.3  // seconds, of a guest whose vCPU is always busy; e^z times as much
-	scanVaries  = 0.6  // e^(0.6 z) times as fast
+	queueVaries   = 0.08
+	readingVaries = 0.04
+	turnsVary     = 0.35 // e^(0.35 z) times as many
+	faultsVary    = 0.2
+	dragged       = 0.06 // share, of a guest whose vCPU is always busy; e^z times as much
+	coldStart     = 0.03 // seconds
+	coldVaries    = 0.07 // seconds
+	coldBusy      = 0.3  // seconds, of a guest whose vCPU is always busy; e^z times as much
+	scanVaries    = 0.6  // e^(0.6 z) times as fast
 )
 
 // asleep is the most that a vCPU uses for sleeping and waking, of the time that it has nothing to do: under TCG idle guests
@@ -40,10 +42,10 @@ func full(busy float64) float64 { return math.Min(1, math.Max(0, (busy-0.7)/0.2)
 // hosts with outcomes of its own has better ones.
 func DefaultHost() Host {
 	return Host{
-		Setup:        8 * time.Millisecond,
-		Switchover:   8 * time.Millisecond,
-		Handover:     40 * time.Millisecond,
-		Finish:       5 * time.Millisecond,
+		Setup:        12 * time.Millisecond,
+		Switchover:   3 * time.Millisecond,
+		Handover:     55 * time.Millisecond,
+		Finish:       4 * time.Millisecond,
 		FaultService: time.Millisecond,
 		DiskRate:     400e6,
 		Source:       "default",
@@ -152,6 +154,8 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 		w.touch, w.always = pace(t.Curve)
 	}
 	w.queued = inFlight * math.Max(0.2, 1+queueVaries*z())
+	w.reading = measured * (1 + readingVaries*z())
+	w.turns = math.Exp(turnsVary * z())
 	w.foreseen = math.Max(0.2, 1+faultsVary*z())
 	w.drag = dragged * full(w.busy) * math.Exp(z())
 	w.cold = math.Max(0, coldStart+coldVaries*z()) + coldBusy*full(w.busy)*math.Exp(z())
@@ -167,7 +171,7 @@ func (h Host) drawn(z func() float64) Host {
 	vary := func(d time.Duration, by float64) time.Duration {
 		return time.Duration(float64(d) * math.Max(0.2, 1+by*z()))
 	}
-	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.5)
+	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.3)
 	h.Finish, h.FaultService = vary(h.Finish, 0.25), vary(h.FaultService, 0.25)
 	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.125*z()))
 	return h

@@ -22,6 +22,8 @@ type world struct {
 	busy      float64                     // busiest vCPU's share of a core
 	work      float64                     // what of that does the guest's work
 	queued    float64                     // bytes between the sender and the link: see inFlight
+	reading   float64                     // QEMU's own of the bandwidth, as a share of it: see measured
+	turns     float64                     // factor on how often a switch to post-copy waits for what is in flight, about 1
 	foreseen  float64                     // factor on the loss to faults, about 1: how guests differ in what else they touch
 	drag      float64                     // share of its work that the guest does not do while memory is sent
 	cold      float64                     // seconds of work lost at first on another host
@@ -62,7 +64,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		wire = math.Min(wire, float64(p.Bandwidth))
 	}
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
-	threshold := measured * memory * p.DowntimeLimit.Seconds()
+	threshold := w.reading * memory * p.DowntimeLimit.Seconds()
 	left, sent, took, queued := w.first(wire, p.DowntimeLimit)
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
@@ -104,10 +106,13 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	}
 }
 
+// bursts is how many seconds a burst lasts.
+func bursts(memory float64) float64 { return math.Ceil(memory*burst.Seconds()/woken) * woken / memory }
+
 // passed is what becomes of pending bytes in a pass: bursts until the rest is below the threshold, one at least. (Counted
 // out, not played: on a slow link they are millions.)
 func passed(pending, memory, threshold float64) (left, sent, took float64) {
-	one := math.Ceil(memory*burst.Seconds()/woken) * woken
+	one := memory * bursts(memory)
 	n := math.Min(pending, one*math.Max(1, math.Floor((pending-threshold)/one)+1))
 	return pending - n, n / float64(vm.Page) * pageOnWire, n / memory
 }
@@ -118,27 +123,36 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // stretch of zeros the queue drains.
 func (w *world) first(wire float64, limit time.Duration) (left, sent, took, queued float64) {
 	memory := wire * float64(vm.Page) / pageOnWire
+	every := bursts(memory)
+	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
+	end := 1.2*memory*limit.Seconds() + memory*every
+	fine := math.Max(memory*every/4, end/256)
 	slice := float64(w.ram) / float64(len(w.content))
 	var mark, markSent float64 // when the bandwidth was last read
 	threshold := 0.0
-	walked := 0.0
-	// A slice goes in parts of a burst, where that is not too many to replay.
-	parts := math.Ceil(min(max(slice/(memory*burst.Seconds()), 1), 32))
+	looked := -w.phase * every // pages of zeros are passed so fast that where QEMU looks next is chance
+	rest := float64(w.ram)
 	for _, share := range w.content {
-		for range int(parts) {
-			content, zeros := slice/parts*share, slice/parts*(1-share)
+		for todo := slice; todo > 1; {
+			step := math.Min(todo, math.Max(fine, rest-end))
+			todo -= step
+			rest -= step
+			content, zeros := step*share, step*(1-share)
 			passing := zeros / w.scan
 			took += content/memory + passing
 			queued = math.Min(w.queued, math.Max(0, queued-passing*wire)+content)
 			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
-			walked += slice / parts
+			if took-looked < every {
+				continue
+			}
+			looked = took
 			if took-mark >= settle.Seconds() {
-				rate := math.Min((sent-markSent)/(took-mark), wire) * measured
+				rate := math.Min((sent-markSent)/(took-mark), wire) * w.reading
 				threshold = rate * float64(vm.Page) / pageOnWire * limit.Seconds()
 				mark, markSent = took, sent
 			}
-			if rest := float64(w.ram) - walked; rest < threshold {
-				return w.tail(walked / float64(w.ram)), sent, took, queued
+			if rest < threshold {
+				return w.tail(1 - rest/float64(w.ram)), sent, took, queued
 			}
 		}
 	}
