@@ -16,12 +16,10 @@ import (
 // and what would do.
 var ErrNoMethod = errors.New("no method can meet the limits")
 
-// Answer forecasts every candidate and chooses. The forecasts are of each method with the best of its parameters, those of
-// the methods that are out among them; they are there beside ErrNoMethod too.
+// Answer is Pick, with what would have changed the choice, or made one possible where there is none.
 func (q Question) Answer() (Plan, []predict.Forecast, error) {
-	cs, unable := q.Candidates()
-	fs := q.Policy.best(q.forecasts(cs))
-	plan, err := Choose(fs, q.Policy, unable)
+	plan, fs, err := q.Pick()
+	_, unable := q.Candidates()
 	if err == nil {
 		plan.Reason.Turns = q.turns(plan, fs, unable)
 		return plan, fs, nil
@@ -30,6 +28,15 @@ func (q Question) Answer() (Plan, []predict.Forecast, error) {
 	if len(plan.Reason.Remedies) > 0 {
 		err = fmt.Errorf("%w; what would do: %s", err, strings.Join(plan.Reason.Remedies, ", or "))
 	}
+	return plan, fs, err
+}
+
+// Pick forecasts every candidate and chooses. The forecasts are of each method with the best of its parameters, those of
+// the methods that are out among them; they are there beside ErrNoMethod too.
+func (q Question) Pick() (Plan, []predict.Forecast, error) {
+	cs, unable := q.Candidates()
+	fs := q.Policy.best(q.forecasts(cs))
+	plan, err := Choose(fs, q.Policy, unable)
 	return plan, fs, err
 }
 
@@ -99,6 +106,7 @@ func Choose(fs []predict.Forecast, p Policy, unable map[vm.Method]string) (Plan,
 	for i := range options {
 		o := &options[i]
 		o.Why = price.why(*o, best, by[o.Method], f, p.Method != "")
+		// An auto-converge that never throttles is pre-copy, and no other choice.
 		if i != chosen && o.Out == "" && margin == 0 && !math.IsInf(o.Cost-best.Cost, 0) {
 			margin = o.Cost - best.Cost
 		}

@@ -127,7 +127,7 @@ func (r Request) moment(h observe.History, l vm.Link, began time.Time, within ti
 // planned is what would be done with a VM that is as t says.
 func (r Request) planned(t vm.Trace, l vm.Link) (decide.Plan, error) {
 	t.Curve, _ = observe.Clean(t.Curve)
-	plan, _, err := r.question(t, l).Answer()
+	plan, _, err := r.question(t, l).Pick()
 	return plan, err
 }
 
