@@ -77,7 +77,7 @@ func TestMethodsByHand(t *testing.T) {
 	ends := 20*ms + 25*ms + 20*ms // setup, switchover, finish
 	post := 20*ms + 20*ms         // setup, finish: what is in flight keeps the link busy during the handover
 	queue := inFlight / float64(bandwidth)
-	over := 15*ms + queue // handover, and what is in flight arrives first
+	over := 15*ms + turns*queue // handover, and what is in flight arrives first
 	size := float64(pages * pageOnWire)
 	half := float64(pages/2*pageOnWire + pages/2*zeroOnWire)
 	for _, tt := range []struct {
@@ -190,7 +190,7 @@ func TestHybridByHand(t *testing.T) {
 		before := float64(p.Passes) * 9.73
 		c := still(0).writes(pages, 1e9).run(vm.Hybrid, vm.Params{DowntimeLimit: p.DowntimeLimit, Passes: passes})
 		near(t, "TMT", c.tmt.Seconds(), before+10+0.040, 0.05*float64(p.Passes))
-		near(t, "DT", c.dt.Seconds(), 0.015+turns*inFlight/float64(bandwidth), 1e-6)
+		near(t, "DT", c.dt.Seconds(), 0.015+turns*afterPasses*inFlight/float64(bandwidth), 1e-6)
 		near(t, "exposure", c.exposure.Seconds(), 10, 0.01)
 		near(t, "what is sent", c.bytes, (before+10)*bandwidth, 0.05*float64(p.Passes)*bandwidth)
 		if c.passes != p.Passes {
