@@ -30,7 +30,7 @@ Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a
 so.`,
 		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json
-  walm advise qmp+unix:///run/a.qmp --when best --within 10m`,
+  walm advise qmp+unix:///run/a.qmp --when best --within 1m`,
 		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link, t) })
