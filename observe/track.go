@@ -22,6 +22,7 @@ type Tracker struct {
 	cpu     func() time.Duration // CPU time that the calling thread has used; nil: as the kernel tells
 	mu      sync.Mutex
 	history History
+	cost    time.Duration // of the last look
 }
 
 // History is a VM's last looks, oldest first.
@@ -44,7 +45,7 @@ func (t *Tracker) Run(ctx context.Context, seen func(vm.Trace)) error {
 		if err != nil {
 			return err
 		}
-		t.add(trace)
+		t.add(trace, cpu()-used)
 		if seen != nil {
 			seen(trace)
 		}
@@ -61,14 +62,25 @@ func (t *Tracker) History() History {
 	return slices.Clone(t.history)
 }
 
-func (t *Tracker) add(trace vm.Trace) {
+// Cost is the CPU time of the last look, and the share of a core that looking takes at the pace that follows from it.
+func (t *Tracker) Cost() (look time.Duration, share float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.history) == 0 {
+		return 0, 0
+	}
+	every := max(t.period(t.cost), t.history[len(t.history)-1].Took)
+	return t.cost, float64(t.cost) / float64(every)
+}
+
+func (t *Tracker) add(trace vm.Trace, cost time.Duration) {
 	keep := t.Keep
 	if keep <= 0 {
 		keep = 32
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.history = append(t.history, trace)
+	t.history, t.cost = append(t.history, trace), cost
 	if extra := len(t.history) - keep; extra > 0 {
 		t.history = slices.Delete(t.history, 0, extra)
 	}

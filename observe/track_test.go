@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,7 @@ func (f *fakeSource) Look(ctx context.Context) (vm.Trace, error) {
 	}
 	taken := time.Now()
 	f.used += f.cost
-	return vm.Trace{Taken: taken, Samples: f.looks}, sleepUntil(ctx, taken.Add(f.took))
+	return vm.Trace{Taken: taken, Samples: f.looks, Took: f.took}, sleepUntil(ctx, taken.Add(f.took))
 }
 
 func TestTrackerKeepsToItsShare(t *testing.T) {
@@ -57,6 +58,10 @@ func TestTrackerKeepsToItsShare(t *testing.T) {
 					if d := taken[i+1].Sub(taken[i]); d != tt.period {
 						t.Fatalf("look %d came %v after the one before; want %v", i+1, d, tt.period)
 					}
+				}
+				look, share := tracker.Cost()
+				if want := float64(tt.source.cost) / float64(tt.period); look != tt.source.cost || math.Abs(share-want) > 1e-9 {
+					t.Errorf("a look costs %v, %g of a core; want %v, %g", look, share, tt.source.cost, want)
 				}
 				h := tracker.History()
 				if len(h) != 32 || h[0].Samples != 9 || h[31].Samples != 40 {

@@ -12,15 +12,20 @@ import (
 func Trace(w io.Writer, t vm.Trace, style Style) error {
 	p := &page{Style: style}
 	p.simulated(t.Source == simulatedSource)
-	p.line("%s: %s", p.paint(bold, string(t.Class)), clean(traceSource(t)))
+	class := string(t.Class)
+	if t.Access != "" {
+		class += ", " + string(t.Access)
+	}
+	p.line("%s: %s", p.paint(bold, class), clean(traceSource(t)))
 	p.line("")
 	rows := [][]string{
 		{"RAM", t.RAM.String()},
 		{"present", share(t.Present, t.RAM)},
 		{"zero", fmt.Sprintf("%s ± %s", share(t.Zero, t.RAM), t.ZeroErr)},
-		{"vCPUs", vcpus(t.VCPUs)},
-		{"network", fmt.Sprintf("%s in, %s out", t.NetIn, t.NetOut)},
 	}
+	rows = append(rows, memory(t)...)
+	rows = append(rows, []string{"vCPUs", vcpus(t.VCPUs)},
+		[]string{"network", fmt.Sprintf("%s in, %s out", t.NetIn, t.NetOut)})
 	p.table(nil, []bool{false, false}, rows)
 	if len(t.Curve) > 0 {
 		p.heading("Dirty curve: unique memory written within a window, ± standard error")
@@ -30,6 +35,27 @@ func Trace(w io.Writer, t vm.Trace, style Style) error {
 	}
 	p.warnings(t.Warnings)
 	return p.flush(w)
+}
+
+// memory is what else is known of it.
+func memory(t vm.Trace) (rows [][]string) {
+	if t.Swapped > 0 {
+		rows = append(rows, []string{"swapped out", share(t.Swapped, t.RAM)})
+	}
+	if t.Huge > 0 {
+		rows = append(rows, []string{"huge pages", share(t.Huge, t.RAM)})
+	}
+	if t.Duplicate > 0 {
+		rows = append(rows, []string{"duplicate", "at least " + percent(t.Duplicate) + " of the pages not zero"})
+	}
+	if t.Compressible > 0 {
+		rows = append(rows, []string{"compresses", "to " + percent(t.Compressible) + " of the pages not zero"})
+	}
+	if n := len(t.Touched); n > 0 {
+		p := t.Touched[n-1]
+		rows = append(rows, []string{"touched", fmt.Sprintf("%s within %s", share(p.Dirty, t.RAM), Duration(p.Window))})
+	}
+	return rows
 }
 
 const simulatedSource = "simulated"

@@ -28,9 +28,11 @@ func newWatch() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch VM",
 		Short: "Show what a VM is doing, refreshed",
-		Long: `watch looks at a VM again and again and shows its class, its dirty curve, CPU, network, and how much of its memory is
-present and zero. It changes nothing and asks QEMU nothing but where the memory is. At the default pace it costs at most
-1 % of a core. On a terminal the view is redrawn until Ctrl-C; elsewhere, and with -o json, each look is printed.`,
+		Long: `watch looks at a VM again and again and shows its class, its dirty curve, CPU, network, how much of its memory is
+present, zero, swapped out, duplicate and compressible, whether it writes as it did before, what looking costs, and
+after some minutes the phases of a VM that rests and works in turn. It changes nothing and asks QEMU nothing but where the
+memory is. At the default pace it costs at most 1 % of a core. On a terminal the view is redrawn until Ctrl-C;
+elsewhere, and with -o json, each look is printed.`,
 		Example: `  walm watch qmp+unix:///run/a.qmp
   walm watch qmp+unix:///run/a.qmp --count 1 -o json`,
 		Args: oneVM,
@@ -70,7 +72,7 @@ func (w *watching) run(ctx context.Context, uri string) error {
 		host.Samples = observe.WatchSamples
 	}
 	w.step("looking at " + vmName(v))
-	tracker := observe.Tracker{Source: view, Least: w.every}
+	tracker := observe.Tracker{Source: view, Least: w.every, Keep: remembered}
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	var shown error
@@ -78,7 +80,7 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	err = tracker.Run(watching, func(vm.Trace) {
 		w.done()
 		seen++
-		if shown = w.show(vmName(v), tracker.History()); shown != nil || seen == w.count {
+		if shown = w.show(vmName(v), &tracker); shown != nil || seen == w.count {
 			enough()
 		}
 	})
@@ -88,7 +90,11 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	return errors.Join(err, shown)
 }
 
-func (w *watching) show(name string, h observe.History) error {
+// remembered is how many looks phases are told from: a quarter of an hour at the usual pace.
+const remembered = 128
+
+func (w *watching) show(name string, tracker *observe.Tracker) error {
+	h := tracker.History()
 	latest := h[len(h)-1]
 	if w.output == "json" {
 		return report.TraceJSON(w.out, latest)
@@ -101,6 +107,23 @@ func (w *watching) show(name string, h observe.History) error {
 		return err
 	}
 	_, why := observe.Stationary(h)
-	_, err := fmt.Fprintf(w.out, "%s\n\n", why)
+	cost, share := tracker.Cost()
+	_, err := fmt.Fprintf(w.out, "%s\n%s\nthis look cost %s of CPU time here: %.1f %% of a core at this pace\n\n",
+		why, phases(h, time.Now()), report.Duration(cost), 100*share)
 	return err
+}
+
+// phases says whether a VM rests and works in turn, which phase it is in, and when the next quiet one begins.
+func phases(h observe.History, now time.Time) string {
+	r, why := observe.Rhythms(h)
+	if why != "" {
+		return "no phases known: " + why
+	}
+	at, err, lasts := r.Next(now)
+	s := fmt.Sprintf("it works at %v for %s and rests at %v for %s: ", r.Busy.Rate, report.Duration(r.Busy.Mean), r.Quiet.Rate,
+		report.Duration(r.Quiet.Mean))
+	if !r.Working {
+		return s + "quiet now, for about " + report.Duration(lasts) + " more"
+	}
+	return s + fmt.Sprintf("busy now, quiet at about %s ± %s", at.Format(time.TimeOnly), report.Duration(err))
 }
