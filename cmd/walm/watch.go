@@ -30,8 +30,8 @@ func newWatch() *cobra.Command {
 		Short: "Show what a VM is doing, refreshed",
 		Long: `watch looks at a VM again and again and shows its class, its dirty curve, CPU, network, how much of its memory is
 present, zero, swapped out, duplicate and compressible, whether it writes as it did before, what looking costs, and
-after some minutes the phases of a VM that rests and works in turn. It changes nothing and asks QEMU nothing but where the
-memory is. At the default pace it costs at most 1 % of a core. On a terminal the view is redrawn until Ctrl-C;
+after some minutes the phases of a VM that rests and works in turn. It changes nothing and asks QEMU nothing but where
+the memory is. At the default pace it costs at most 1 % of a core. On a terminal the view is redrawn until Ctrl-C;
 elsewhere, and with -o json, each look is printed.`,
 		Example: `  walm watch qmp+unix:///run/a.qmp
   walm watch qmp+unix:///run/a.qmp --count 1 -o json`,
