@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"walm/decide"
+	"walm/decide/peer"
 	"walm/hypervisor/qemu"
 	"walm/journal"
 	"walm/move"
@@ -23,6 +24,7 @@ type migration struct {
 	display
 	at        timing
 	policy    decide.Policy
+	peer      peer.Peer
 	tune      vm.Params
 	noPreempt bool
 	to        string
@@ -71,6 +73,7 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 	fs.StringVar(&m.html, "html", "", "write a report as one HTML page to this file")
 	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
 	m.flags(fs)
+	peerFlag(cmd, &m.peer)
 	for _, name := range []string{"to", "listen"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err)
@@ -127,6 +130,7 @@ func (m *migration) run(ctx context.Context, source string) error {
 	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
 		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: log,
 		Step: m.step}
+	steered(&r, m.peer, m.tune.Bandwidth)
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
