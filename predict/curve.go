@@ -125,3 +125,31 @@ func (w windows) smooth(i int, t float64) float64 {
 	return w.dirty[i-1]*(1+2*x)*(1-x)*(1-x) + w.slope[i-1]*h*x*(1-x)*(1-x) +
 		w.dirty[i]*x*x*(3-2*x) + w.slope[i]*h*x*x*(x-1)
 }
+
+// level is the memory dirtied within d by a writer that is not even. A look that began in a busy spell has too much in its
+// short windows: what a window of that length holds wherever it begins lies somewhere between that (mean 0) and its share
+// of the longest window (mean 1), in which there were busy spells and quiet ones.
+func (w windows) level(d time.Duration, mean float64) float64 {
+	y := w.in(d)
+	if n := len(w.at) - 1; n > 0 && d.Seconds() < w.at[n] {
+		y += mean * (w.dirty[n]*d.Seconds()/w.at[n] - y)
+	}
+	return y
+}
+
+// uneven says that a curve rises later in the look as that of an even writer cannot: faster than before, by more than 2.5
+// standard errors and 6 % of all.
+func uneven(c vm.Curve) bool {
+	for i := 2; i < len(c); i++ {
+		a, b, d := c[i-2], c[i-1], c[i]
+		if b.Window <= a.Window {
+			continue
+		}
+		longer := float64(d.Window-b.Window) / float64(b.Window-a.Window)
+		over := float64(d.Dirty-b.Dirty) - longer*float64(b.Dirty-a.Dirty)
+		if over > 2.5*math.Hypot(float64(d.Err), float64(b.Err)*(1+longer)) && over > 0.06*float64(c[len(c)-1].Dirty) {
+			return true
+		}
+	}
+	return false
+}

@@ -58,3 +58,25 @@ func TestWindowsNeverFall(t *testing.T) {
 		}
 	})
 }
+
+// TestUneven: a guest that writes for two seconds and rests for two, from where a look begins in it.
+func TestUneven(t *testing.T) {
+	for _, begin := range []float64{0, 0.5, 1, 2, 3} {
+		busy := func(t float64) float64 { return 2*math.Floor(t/4) + math.Min(2, math.Mod(t, 4)) } // seconds until t
+		c := sampled(func(t float64) float64 { return 300e6 * (1 - math.Exp(-(busy(begin+t)-busy(begin))*0.25)) })
+		for i := range c {
+			c[i].Err = 2e6
+		}
+		if !uneven(c) {
+			t.Errorf("from %g s on it is taken for even: %v", begin, c)
+		}
+		if w := newWindows(c, 0); w.level(time.Second, 0) != w.in(time.Second) || w.level(time.Hour, 1) != w.in(time.Hour) {
+			t.Error("what is seen is not kept")
+		}
+	}
+	for _, c := range []vm.Curve{nil, looked().Curve, sampled(func(t float64) float64 { return math.Min(300e6, 90e6*t) })} {
+		if uneven(c) {
+			t.Errorf("even, and taken for uneven: %v", c)
+		}
+	}
+}

@@ -147,6 +147,9 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	}
 	seen := newWindows(shifted, w.walking)
 	w.dirty = func(d time.Duration) float64 { return math.Min(seen.in(d), content) }
+	if mean := share(z()); uneven(t.Curve) {
+		w.dirty = func(d time.Duration) float64 { return math.Min(seen.level(d, mean), content) }
+	}
 	if n := len(shifted); n > 0 {
 		w.hot = float64(shifted[n-1].Dirty)
 	}
@@ -203,6 +206,12 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	}
 	if len(t.Curve) == 0 {
 		out = append(out, "no dirty curve: the VM is taken to write nothing")
+	}
+	if uneven(t.Curve) {
+		out = append(out, "the VM writes now much and now little: how much it does when it is moved is not known")
+	}
+	if share := t.NetOut / l.Bandwidth; share >= 0.05 && f.Method.Live() {
+		out = append(out, fmt.Sprintf("it shares the link with %v that the VM sends itself, %.0f %% of it", t.NetOut, 100*share))
 	}
 	if l.Source == "assumed" {
 		out = append(out, fmt.Sprintf("the bandwidth of %v is assumed, not measured", l.Bandwidth))
