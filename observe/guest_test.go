@@ -38,11 +38,14 @@ type load struct {
 	Rate      int  // pages written per second
 	Uniform   bool // at random; else one after the other
 	Userfault bool // hold a userfaultfd
+	// Sparse is memory of its own of which every eighth page is there, for the cost of looks at large VMs.
+	Sparse vm.Bytes
 }
 
 // hello is what the guest tells first.
 type hello struct {
 	Addr   uint64
+	Sparse uint64
 	Thread int
 }
 
@@ -116,7 +119,11 @@ func beGuest() error {
 		close(asked)
 	}()
 	d := diary{Writes: make([]write, 0, diaryLength)}
-	me := hello{uint64(uintptr(unsafe.Pointer(&ram[0]))), unix.Gettid()}
+	sparse, err := sparsely(l.Sparse)
+	if err != nil {
+		return err
+	}
+	me := hello{uint64(uintptr(unsafe.Pointer(&ram[0]))), sparse, unix.Gettid()}
 	if err := json.NewEncoder(os.Stdout).Encode(me); err != nil {
 		return err
 	}
@@ -137,6 +144,25 @@ func beGuest() error {
 			d.Writes = append(d.Writes, write{monotonic(), int32(page)})
 		}
 	}
+}
+
+// sparsely maps size bytes and touches every eighth page.
+func sparsely(size vm.Bytes) (addr uint64, err error) {
+	if size == 0 {
+		return 0, nil
+	}
+	area, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.Madvise(area, unix.MADV_NOHUGEPAGE); err != nil {
+		return 0, err
+	}
+	for at := 0; at < len(area); at += 8 * int(vm.Page) {
+		*(*int)(unsafe.Pointer(&area[at])) = at + 1
+	}
+	return uint64(uintptr(unsafe.Pointer(&area[0]))), nil
 }
 
 // guest is the test's side of it.
