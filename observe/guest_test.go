@@ -37,6 +37,7 @@ type load struct {
 	Pages     int  // working set
 	Rate      int  // pages written per second
 	Uniform   bool // at random; else one after the other
+	Reads     bool // read in place of write
 	Userfault bool // hold a userfaultfd
 	// Sparse is memory of its own of which every eighth page is there, for the cost of looks at large VMs.
 	Sparse vm.Bytes
@@ -127,10 +128,11 @@ func beGuest() error {
 	if err := json.NewEncoder(os.Stdout).Encode(me); err != nil {
 		return err
 	}
-	start, n := monotonic(), 0
+	start, n, sum := monotonic(), 0, uint64(0)
 	for tick := time.NewTicker(time.Millisecond); ; {
 		select {
 		case <-asked:
+			runtime.KeepAlive(sum)
 			return gob.NewEncoder(os.Stdout).Encode(d)
 		case <-tick.C:
 		}
@@ -140,7 +142,11 @@ func beGuest() error {
 			if l.Uniform {
 				page = r.IntN(l.Pages)
 			}
-			words[page*int(vm.Page)/8+n%512]++
+			if word := &words[page*int(vm.Page)/8+n%512]; l.Reads {
+				sum += *word
+			} else {
+				*word++
+			}
 			d.Writes = append(d.Writes, write{monotonic(), int32(page)})
 		}
 	}

@@ -24,6 +24,8 @@ type Host struct {
 	Windows []time.Duration // increasing; nil: Windows(LongestWindow)
 	// Seed makes the choice of pages repeatable: the n-th look of a Host with the same seed and layout takes the same.
 	Seed uint64
+	// Touch also finds out what is read, in two more seconds and at a cost that grows with the VM (see touched).
+	Touch bool
 
 	layout vm.Layout
 	proc   process
@@ -145,7 +147,17 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	t.Took = time.Since(taken)
 	t.VCPUs = before.shares(after, h.layout.VCPUs)
 	t.NetIn, t.NetOut = before.network(after, h.layout.Taps)
-	t.Class = Classify(t)
+	if h.Touch {
+		switch t.Touched, err = h.proc.touched(ctx, t, h.layout.Blocks); {
+		case errors.Is(err, errNotTold):
+			warnings = append(warnings, err.Error())
+		case err != nil:
+			return vm.Trace{}, err
+		case t.Huge > 0:
+			warnings = append(warnings, "what is touched is told by the huge page, so that it may be less")
+		}
+	}
+	t.Class, t.Access = Classify(t), Accesses(t)
 	t.Warnings = slices.Concat(warnings, after.fault, doubts(t, w.count))
 	return t, nil
 }
