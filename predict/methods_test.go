@@ -47,6 +47,7 @@ func spread(share float64, slices int) []float64 {
 // writes makes w dirty what a cyclic writer does.
 func (w *world) writes(set, perSecond float64) *world {
 	w.hot, w.touch = set*float64(vm.Page), perSecond*float64(vm.Page)
+	w.used = w.hot
 	w.dirty = func(d time.Duration) float64 { return math.Min(set, perSecond*d.Seconds()) * float64(vm.Page) }
 	return w
 }
@@ -165,7 +166,7 @@ func TestFaults(t *testing.T) {
 	}
 	plain := loss(nil)
 	for name, better := range map[string]func(*world, *vm.Params){
-		"a writer that walks": func(w *world, _ *vm.Params) { w.walking = 1 },
+		"a writer that walks": func(w *world, _ *vm.Params) { w.walking, w.roams = 1, 1 },
 		"a faster link":       func(w *world, _ *vm.Params) { w.bandwidth *= 2 },
 		"a quick answer":      func(w *world, p *vm.Params) { w.host.FaultService = 0 },
 		"a slower writer":     func(w *world, _ *vm.Params) { w.writes(50_000, 1_000) },

@@ -15,8 +15,11 @@ type world struct {
 	hot       float64                     // the working set: W at its flat end, bytes
 	bandwidth float64                     // bytes per second on the wire while the VM runs
 	link      float64                     // the same while it stands still and sends nothing itself
-	touch     float64                     // how fast the workload writes, bytes per second
 	walking   float64                     // 1: it walks through the working set, 0: it jumps
+	touch     float64                     // how fast the workload reads and writes, bytes per second
+	used      float64                     // what it reads and writes in the long run, bytes
+	roams     float64                     // as walking, but of all that it reads and writes
+	reads     bool                        // it reads all memory, which nobody saw
 	always    float64                     // what is written in any window however short, bytes: see pace
 	phase     float64                     // where one that walks is beside the sender, 0 to 1
 	busy      float64                     // busiest vCPU's share of a core

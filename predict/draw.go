@@ -1,0 +1,143 @@
+package predict
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"walm/vm"
+)
+
+// passJitter is how much a pass's dirtying varies from that of an equal window of the look, one standard deviation.
+// Paced writers under TCG varied by 2 to 4 %.
+const passJitter = 0.03
+
+// What the model does not know, from 170 migrations by every method: how full the queues are and how often a switch waits for them, what else a guest touches,
+// how much of its work a guest whose vCPU is always busy cannot do beside its own migration, what it loses at first where
+// nothing is cached yet (under TCG none of its code translated), and how fast pages of zeros are passed over.
+const (
+	queueVaries   = 0.08
+	readingVaries = 0.04
+	turnsVary     = 0.35 // e^(0.35 z) times as many
+	faultsVary    = 0.2
+	dragged       = 0.06 // share, of a guest whose vCPU is always busy; e^z times as much
+	coldStart     = 0.03 // seconds
+	coldVaries    = 0.07 // seconds
+	coldBusy      = 0.3  // seconds, of a guest whose vCPU is always busy; e^z times as much
+	scanVaries    = 0.6  // e^(0.6 z) times as fast
+)
+
+// asleep is the most that a vCPU uses for sleeping and waking, of the time that it has nothing to do: under TCG idle guests
+// used 0.37 of a core, and a writer that used 0.46 lost nothing until four fifths of its time were withheld.
+const asleep = 0.8
+
+// full is how little time a vCPU that is busy for a share of it has to spare: 0 below 0.7, 1 above 0.9.
+func full(busy float64) float64 { return math.Min(1, math.Max(0, (busy-0.7)/0.2)) }
+
+// jitter is how draw i's passes vary. The first draw's do not.
+func jitter(i int) func() float64 {
+	if i == 0 {
+		return func() float64 { return 1 }
+	}
+	rng := rand.New(rand.NewPCG(1, uint64(i)))
+	return func() float64 { return math.Max(0, 1+passJitter*rng.NormFloat64()) }
+}
+
+// draw makes a world; z tells each unknown's number.
+func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float64) *world {
+	curve, zero, band := z(), z(), z()
+	w := &world{
+		ram:  t.RAM,
+		zero: min(max(t.Zero+vm.Bytes(zero*float64(t.ZeroErr)), 0), t.RAM),
+		busy: math.Min(busiest(t), 1),
+		host: h.drawn(z),
+	}
+	w.content = layout(t, w.ram-w.zero)
+	// Outgoing traffic of the VM competes with its own migration, incoming hardly; TCP shares at worst by half.
+	free := math.Max(float64(l.Bandwidth-t.NetOut), float64(l.Bandwidth)/2)
+	w.bandwidth = math.Max(free+band*float64(l.Err), free/10)
+	w.link = math.Max(float64(l.Bandwidth)+band*float64(l.Err), float64(l.Bandwidth)/10)
+	shifted := make(vm.Curve, len(t.Curve)) // one look's points err together: the same pages are behind all of them
+	for i, p := range t.Curve {
+		p.Dirty = min(max(p.Dirty+vm.Bytes(curve*float64(p.Err)), 0), t.RAM)
+		if i > 0 {
+			p.Dirty = max(p.Dirty, shifted[i-1].Dirty)
+		}
+		shifted[i] = p
+	}
+	content := float64(t.RAM)
+	if share(z()) < walking {
+		w.walking = 1
+	}
+	seen := newWindows(shifted, w.walking)
+	w.dirty = func(d time.Duration) float64 { return math.Min(seen.in(d), content) }
+	if mean := share(z()); uneven(t.Curve) {
+		w.dirty = func(d time.Duration) float64 { return math.Min(seen.level(d, mean), content) }
+	}
+	if n := len(shifted); n > 0 {
+		w.hot = float64(shifted[n-1].Dirty)
+	}
+	if len(t.Curve) > 0 {
+		w.touch, w.always = pace(t.Curve)
+	}
+	w.used, w.roams = w.hot, w.walking
+	reader := share(z())
+	if n := len(t.Touched); n > 0 {
+		w.touch, _ = pace(t.Touched)
+		w.used = math.Max(w.hot, float64(t.Touched[n-1].Dirty))
+		if w.used > 2*w.hot { // mostly read: the curve of writes does not tell how
+			w.roams = math.Round(walks(t.Touched, t.RAM-t.Zero))
+		}
+	} else {
+		w.reads = reader < full(w.busy)
+	}
+	w.queued = inFlight * math.Max(0.2, 1+queueVaries*z())
+	w.reading = measured * (1 + readingVaries*z())
+	w.turns = math.Exp(turnsVary * z())
+	w.foreseen = math.Max(0.2, 1+faultsVary*z())
+	w.drag = dragged * full(w.busy) * math.Exp(z())
+	w.cold = math.Max(0, coldStart+coldVaries*z()) + coldBusy*full(w.busy)*math.Exp(z())
+	w.scan = scan * math.Exp(scanVaries*z())
+	w.phase = share(z())
+	w.work = math.Max(0.02, w.busy-asleep*share(z())*(1-w.busy))
+	w.jitter = jitter
+	return w
+}
+
+func busiest(t vm.Trace) float64 {
+	most := 0.0
+	for _, share := range t.VCPUs {
+		most = math.Max(most, share)
+	}
+	return most
+}
+
+// drawn varies the constants by what they varied from one move to the next: the disk by an eighth, the rest by a quarter.
+func (h Host) drawn(z func() float64) Host {
+	vary := func(d time.Duration, by float64) time.Duration {
+		return time.Duration(float64(d) * math.Max(0.2, 1+by*z()))
+	}
+	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.3)
+	h.Finish, h.FaultService = vary(h.Finish, 0.25), vary(h.FaultService, 0.25)
+	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.125*z()))
+	return h
+}
+
+// layout is the share of content by address: as it was seen, scaled to the draw's amount, or evenly spread.
+func layout(t vm.Trace, content vm.Bytes) []float64 {
+	mean := float64(content) / float64(max(t.RAM, 1))
+	if len(t.Content) == 0 {
+		return []float64{mean}
+	}
+	sum := 0.0
+	for _, share := range t.Content {
+		sum += share
+	}
+	shares := make([]float64, len(t.Content))
+	for i, share := range t.Content {
+		if sum > 0 {
+			shares[i] = math.Min(1, share*mean*float64(len(shares))/sum)
+		}
+	}
+	return shares
+}
