@@ -23,10 +23,10 @@ const margin = 50 * time.Millisecond
 // asked, but for the limits.
 func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	known := h.Before != nil && len(h.Before.Trace.Curve) > 0 && h.Before.Link.Bandwidth > 0
-	if len(h.Passes) == 0 || len(h.Passes) < 2 && (!known || !h.between()) {
+	if len(h.Passes) == 0 || len(h.Passes) < 2 && (!known || !h.Between()) {
 		return Adjustment{Move: GoOn, Reason: "the first pass is under way"}
 	}
-	if len(h.Passes) < 2 || known && h.between() {
+	if len(h.Passes) < 2 || known && h.Between() {
 		return between(p, pol, now, h)
 	}
 	last := h.Passes[len(h.Passes)-1]

@@ -55,7 +55,7 @@ func believe(p Plan, now time.Time, h History) belief {
 		curve[i].Dirty = min(vm.Bytes(float64(curve[i].Dirty)*b.wrote), b.Trace.RAM)
 	}
 	b.Trace.Curve = curve
-	if h.between() { // what was written since the boundary is to be sent too
+	if h.Between() { // what was written since the boundary is to be sent too
 		speed := 1 - float64(h.Now.Throttle)/100
 		since := time.Duration(float64(now.Sub(last.Began)) * speed)
 		b.at = predict.Flight{Remaining: min(h.Now.Remaining+curve.At(since), b.Trace.RAM), Last: since, Throttle: h.Now.Throttle}
@@ -63,8 +63,8 @@ func believe(p Plan, now time.Time, h History) belief {
 	return b
 }
 
-// between says whether h is from between two boundaries.
-func (h History) between() bool {
+// Between says whether h is from between two boundaries.
+func (h History) Between() bool {
 	n := len(h.Passes)
 	return n > 0 && h.Now.Transferred > h.Passes[n-1].Sent
 }
@@ -79,7 +79,7 @@ func (h History) rate(now time.Time) vm.Rate {
 		per := func(b vm.Bytes) vm.Rate { return vm.Rate(float64(b) / d.Seconds()) }
 		return max(per(sent), min(per(walked), h.Before.Link.Bandwidth))
 	}
-	if h.between() {
+	if h.Between() {
 		first := Reading{last.Began, vm.Progress{Transferred: last.Sent, Remaining: last.Remaining}}
 		for _, r := range h.Lately {
 			if r.At.After(last.Began) {

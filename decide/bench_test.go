@@ -35,3 +35,21 @@ func steady(ram vm.Bytes, rate float64) vm.Trace {
 	}
 	return t
 }
+
+// BenchmarkAdjust is what a boundary costs, of a migration that converges and of one that does not.
+func BenchmarkAdjust(b *testing.B) {
+	for _, wrote := range []vm.Bytes{1, 6} {
+		b.Run(fmt.Sprintf("writes %d times as much", wrote), func(b *testing.B) {
+			before := looked()
+			h := History{Started: began, Link: link, RAM: 4 * gb, Before: before}
+			h.Passes = []Pass{{N: 1, Began: began, Remaining: 4 * gb, Rate: link},
+				{N: 2, Began: began.Add(40 * time.Second), Remaining: wrote * 800 * mb, Sent: 4 * gb, Rate: link},
+				{N: 3, Began: began.Add(50 * time.Second), Remaining: wrote * 200 * mb, Sent: 5 * gb, Rate: link}}
+			h.Now.Transferred = h.Passes[2].Sent
+			p := Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
+			for b.Loop() {
+				Adjust(p, Policy{NoPostcopy: true, MaxDowntime: time.Second}, began.Add(50*time.Second), h)
+			}
+		})
+	}
+}

@@ -148,6 +148,44 @@ func TestSteering(t *testing.T) {
 	}
 }
 
+// TestShadow: nothing is done on the way, and what would have been is written down; the record, replayed, says the same.
+func TestShadow(t *testing.T) {
+	wild := guest
+	wild.Curve = vm.Curve{{Window: time.Second, Dirty: 90 * vm.MiB}, {Window: 10 * time.Second, Dirty: 300 * vm.MiB}}
+	in(t, wild, func(t *testing.T, b *bed) {
+		b.trace.Curve = vm.Curve{{Window: time.Second, Dirty: 10 * vm.MiB}, {Window: 2 * time.Second, Dirty: 20 * vm.MiB}}
+		b.unable = func(m vm.Method, _ vm.Params) string {
+			if m == vm.Hybrid {
+				return "so that it is pre-copy that must be steered"
+			}
+			return ""
+		}
+		r := b.request(decide.Policy{Profile: decide.Evacuate, MaxDowntime: 500 * time.Millisecond,
+			Among: []vm.Method{vm.PreCopy}})
+		r.Shadow = true
+		rec, err := Do(t.Context(), r)
+		if err != nil || rec.Plan.Method != vm.PreCopy || rec.Outcome.Result != measure.Moved {
+			t.Fatalf("%s: %s, %s, %v", rec.Plan.Method, rec.Outcome.Result, rec.Outcome.Detail, err)
+		}
+		if done := moves(rec); len(done) > 0 {
+			t.Errorf("in the shadow it did %v", done)
+		}
+		i := slices.IndexFunc(rec.Moves, func(d migrate.Decision) bool { return d.Would != "" })
+		if i < 0 {
+			t.Fatalf("it would have done nothing: %+v", rec.Moves)
+		}
+		again := Replay(rec)
+		last := again[len(again)-1]
+		if last.Move != rec.Moves[i].Would || !last.At.Equal(rec.Moves[i].At) || len(again) != i+1 {
+			t.Errorf("replayed: %+v\nin the shadow: %+v", again, rec.Moves)
+		}
+		rec.Plan.Method = vm.PostCopy
+		if again := Replay(rec); again != nil {
+			t.Errorf("post-copy has no passes to decide at: %+v", again)
+		}
+	})
+}
+
 // TestDeadline: a link that turned out slower than it was measured.
 func TestDeadline(t *testing.T) {
 	slow := guest

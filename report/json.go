@@ -112,7 +112,7 @@ const level = 0.8
 func newParams(p vm.Params) paramsDoc {
 	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.PostcopyBandwidth)),
 		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
-		used(float64(p.ThrottleMax)), p.Preempt, used(float64(p.Multifd))}
+		used(float64(p.ThrottleMax)), p.Preempt, used(float64(p.Multifd)), p.Postcopy}
 }
 
 func newOutcome(rec move.Record) *outcomeDoc {

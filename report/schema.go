@@ -114,6 +114,7 @@ type paramsDoc struct {
 	ThrottleMax       *float64 `json:"throttle_max_percent"`
 	Preempt           bool     `json:"preempt"`
 	Multifd           *float64 `json:"multifd_channels"`
+	Armed             bool     `json:"post_copy_armed"`
 }
 
 type forecast struct {
