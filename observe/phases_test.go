@@ -78,6 +78,52 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// Phases of uneven length are told with how uneven they are, also on top of a load that grows.
+func TestRhythmsOfUnevenPhases(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, growth := range []float64{0, 0.003} { // a second
+		busy, ends, n := false, 0.0, 0
+		h := looks(300, func(s float64) float64 {
+			if s >= ends {
+				busy = !busy
+				ends = s + 20 + 4*rng.NormFloat64() // of either phase: 20 s, SD 4 s
+				n++
+			}
+			rate := 1e6
+			if busy {
+				rate = 60e6
+			}
+			return rate * (1 + growth*s) * (1 + 0.1*rng.NormFloat64())
+		})
+		r, why := Rhythms(h)
+		if why != "" || math.Abs(r.Busy.Mean.Seconds()-20) > 4 || r.Busy.SD < time.Second || r.Busy.SD > 8*time.Second {
+			t.Errorf("growth %g: %q, %v ± %v busy", growth, why, r.Busy.Mean, r.Busy.SD)
+		}
+		if stays := r.Busy.Stays + r.Quiet.Stays; stays != n-2 {
+			t.Errorf("growth %g: %d stays seen from beginning to end; want %d", growth, stays, n-2)
+		}
+	}
+}
+
+// A load that never repeats itself has no phases: a random walk of its logarithm.
+func TestRhythmsOfWhatNeverRepeats(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	said := 0
+	for range 200 {
+		level := math.Log(20e6)
+		h := looks(64, func(float64) float64 {
+			level += 0.3 * rng.NormFloat64()
+			return math.Exp(level)
+		})
+		if _, why := Rhythms(h); why == "" {
+			said++
+		}
+	}
+	if said > 10 {
+		t.Errorf("phases in %d of 200 random walks", said)
+	}
+}
+
 // TestRhythmsOfAnything: no history makes it fail, and what it says holds together.
 func TestRhythmsOfAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

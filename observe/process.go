@@ -156,6 +156,12 @@ func (p process) backing(blocks []vm.Block) (warnings []string, err error) {
 		warnings = append(warnings, "the VM's process holds "+huge+" of hugetlb pages: memory is present in whole "+
 			"huge pages, and post-copy moves each of them whole")
 	}
+	switch private, err := p.holds("kvm-gmem"); { // virt/kvm/guest_memfd.c
+	case err != nil:
+		return nil, err
+	case private:
+		warnings = append(warnings, "the VM has private memory (guest_memfd), which the host cannot see: it looks absent")
+	}
 	return warnings, nil
 }
 

@@ -74,6 +74,8 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	}
 	if host, ok := view.(*observe.Host); ok {
 		host.Samples, host.Touch = observe.WatchSamples, w.reads
+	} else if w.reads {
+		w.step("what it reads cannot be told by QEMU's page sampling")
 	}
 	w.step("looking at " + vmName(v))
 	tracker := observe.Tracker{Source: view, Least: w.every, Keep: remembered}
