@@ -59,7 +59,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rec, err := Read(bytes.NewReader(b))
 		if err == nil {
-			rec.Events = rec.Events[:min(len(rec.Events), 8)] // each boundary is a forecast
+			rec.Events = rec.Events[:min(len(rec.Events), 2)] // each boundary is a forecast
 			move.Replay(rec)
 		}
 	})
