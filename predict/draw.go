@@ -22,8 +22,8 @@ const (
 	faultsVary    = 0.2
 	dragged       = 0.06 // share, of a guest whose vCPU is always busy; e^z times as much
 	coldStart     = 0.03 // seconds
-	coldVaries    = 0.07 // seconds
-	coldBusy      = 0.3  // seconds, of a guest whose vCPU is always busy; e^z times as much
+	coldVaries    = 0.07 // seconds; one that is paced catches up, so that less is lost than the downtime
+	coldBusy      = 0.5  // seconds, of a guest whose vCPU is always busy; e^z times as much
 	scanVaries    = 0.6  // e^(0.6 z) times as fast
 )
 
@@ -96,7 +96,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.turns = math.Exp(turnsVary * z())
 	w.foreseen = math.Max(0.2, 1+faultsVary*z())
 	w.drag = dragged * full(w.busy) * math.Exp(z())
-	w.cold = math.Max(0, coldStart+coldVaries*z()) + coldBusy*full(w.busy)*math.Exp(z())
+	w.cold = coldStart + coldVaries*z() + coldBusy*full(w.busy)*math.Exp(z())
 	w.scan = scan * math.Exp(scanVaries*z())
 	w.phase = share(z())
 	w.work = math.Max(0.02, w.busy-asleep*share(z())*(1-w.busy))

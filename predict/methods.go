@@ -32,7 +32,7 @@ func (w *world) offline(p vm.Params) cost {
 		copying = math.Min(copying, float64(p.Bandwidth))
 	}
 	t := 2*size/float64(w.host.DiskRate) + size/copying + w.host.Switchover.Seconds()
-	return cost{tmt: seconds(w.host.Setup.Seconds() + t), dt: seconds(t), loss: seconds(t + w.cold), bytes: size}
+	return cost{tmt: seconds(w.host.Setup.Seconds() + t), dt: seconds(t), loss: seconds(math.Max(0, t+w.cold)), bytes: size}
 }
 
 // stopAndCopy runs as pre-copy with the longest downtime limit that QEMU takes: it stops the VM once it has its first
@@ -45,7 +45,7 @@ func (w *world) stopAndCopy() cost {
 	rest := all - sent + again
 	dt := rest/w.link + w.host.Switchover.Seconds()
 	return cost{tmt: seconds(w.host.Setup.Seconds() + before + dt + w.host.Finish.Seconds()),
-		dt: seconds(dt), loss: seconds(dt + w.cold), bytes: sent + rest, passes: 1}
+		dt: seconds(dt), loss: seconds(math.Max(0, dt+w.cold)), bytes: sent + rest, passes: 1}
 }
 
 // live is pre-copy, throttled or not.
@@ -120,7 +120,7 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 	return cost{
 		tmt:      seconds(tmt),
 		dt:       seconds(dt),
-		loss:     seconds(math.Min(s.lost+dt+lost*w.foreseen+w.drag*s.at, math.Max(tmt, dt))),
+		loss:     seconds(math.Max(0, w.cold+math.Min(s.lost+dt+lost*w.foreseen+w.drag*s.at, math.Max(tmt, dt)))),
 		exposure: seconds(t),
 		bytes:    s.sent + rest,
 		passes:   s.n - 1,

@@ -206,7 +206,7 @@ func (w *world) stop(s pass) cost {
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
-		loss:   seconds(s.lost + dt + w.cold + w.drag*s.at),
+		loss:   seconds(math.Max(0, s.lost+dt+w.cold+w.drag*s.at)),
 		bytes:  s.sent + rest,
 		passes: s.n - 1,
 	}
