@@ -18,18 +18,22 @@ func Index() ([]byte, error) {
 	}
 	fmt.Fprint(&b, "\n|---|---|---|---|---|---|---|\n")
 	for _, s := range All() {
+		publication := s.Source
+		if publication == "" {
+			publication = "walm's own: " + s.Title
+		}
 		d, err := s.Committed()
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "| [%s](%s/README.md) | %s |", s.Name, s.Name, s.Source)
+		fmt.Fprintf(&b, "| [%s](%s/README.md) | %s |", s.Name, s.Name, publication)
 		count := study.Count(s.Answers(d))
 		for _, v := range study.Verdicts() {
 			fmt.Fprintf(&b, " %d |", count[v])
 		}
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprint(&b, "\nwalm's own: [first-moves](first-moves/README.md), its forecasts beside what happened, and what its methods cost;\n"+
+	fmt.Fprint(&b, "\nBesides, walm's own: [first-moves](first-moves/README.md), its forecasts beside what happened, and what its methods cost;\n"+
 		"[generators](generators/README.md), whether the guest's load is what was asked for; [endurance](endurance/README.md), two\n"+
 		"hundred trials in a row; [guestperf](guestperf/README.md), trials an hour beside QEMU's own tool.\n")
 	return b.Bytes(), nil

@@ -13,15 +13,15 @@ import (
 
 // claims are about what was written down before each migration, and about what the present version says from the same
 // looks: a mended model is held against the runs that showed what was to be mended, and against those that came after.
-func claims() []study.Claim {
+func claims(fs []forecaster) []study.Claim {
 	all := []study.Claim{
 		{ID: "F-size", Text: "how much this rests on", Published: "300 migrations, 12 workloads, 6 methods", Check: size}}
 	for _, v := range []struct {
 		id, words string
 		f         forecaster
 	}{
-		{"F", "as written down before", forecaster{of: written}},
-		{"R", "by the present version, from the same looks", forecaster{of: anew}},
+		{"F", "as written down before", fs[0]},
+		{"R", "by the present version, from the same looks", fs[1]},
 	} {
 		claim := func(id, text, mark string, check func([]migration) study.Finding) {
 			all = append(all, study.Claim{ID: v.id + "-" + id, Text: text + ", " + v.words, Published: mark,
@@ -41,13 +41,14 @@ func claims() []study.Claim {
 		claim("TMT-in", "intervals of total time hold what is measured", "80 and 95 %, within 5 points", cover(tmt))
 		claim("DT-in", "intervals of downtime hold what is measured", "80 and 95 %, within 5 points", cover(dt))
 		claim("loss-in", "intervals of service loss hold what is measured", "80 and 95 %, within 5 points", cover(loss))
-		claim("others", "total time of pre-copy, beside other ways to forecast it", "the least median error", leastError)
+		claim("others", "total time of pre-copy, beside other ways to forecast it", "the least median error",
+			func(of []migration) study.Finding { return leastError(of, fs[2:]) })
 	}
 	return all
 }
 
 // leastError compares the other forecasters on pre-copy, which is all that most of them know.
-func leastError(of []migration) study.Finding {
+func leastError(of []migration, others []forecaster) study.Finding {
 	ours := errors(where(of, func(m migration) bool { return m.Method == vm.PreCopy }), tmt)
 	if len(ours) == 0 {
 		return study.Missing("pre-copy that ended and was forecast to")
@@ -58,13 +59,11 @@ func leastError(of []migration) study.Finding {
 	}
 	least := math.Inf(1)
 	var words []string
-	for _, f := range forecasters() {
-		if f.name == "size ÷ bandwidth" || f.name == "one dirty rate" || strings.HasPrefix(f.name, "Gudkov") {
-			all := where(by(f, same), func(m migration) bool { return m.Method == vm.PreCopy })
-			e := errors(all, tmt)
-			least = math.Min(least, e.Median())
-			words = append(words, fmt.Sprintf("%s %.1f %% (%d bad of %d)", f.name, 100*e.Median(), len(where(all, migration.bad)), len(all)))
-		}
+	for _, f := range others {
+		all := where(by(f, same), func(m migration) bool { return m.Method == vm.PreCopy })
+		e := errors(all, tmt)
+		least = math.Min(least, e.Median())
+		words = append(words, fmt.Sprintf("%s %.1f %% (%d bad of %d)", f.name, 100*e.Median(), len(where(all, migration.bad)), len(all)))
 	}
 	return study.Finding{
 		Ours:     fmt.Sprintf("%.1f %%", 100*ours.Median()),

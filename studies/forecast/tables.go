@@ -27,9 +27,6 @@ func seconds(s stats.Sample, q float64) string {
 	return time.Duration(s.Quantile(q) * float64(time.Second)).Round(time.Millisecond).String()
 }
 
-// views are the forecasts that tables and pictures show.
-func views() []forecaster { return forecasters()[:2] }
-
 func byMethod(f forecaster) study.Table {
 	return study.Table{
 		Caption: "Errors by method, " + f.name + ": median, 90th percentile, and how many of the 80 % and 95 % intervals held",
@@ -114,9 +111,6 @@ func workloads(all []migration) []string {
 	slices.Sort(names)
 	return names
 }
-
-// pictured are the present version's forecasts.
-func pictured(d study.Data) []migration { return by(forecaster{of: anew}, trials(d)) }
 
 // picture draws a quantity's forecasts beside what was measured.
 func picture(q quantity, by func(study.Data) []migration) func(study.Data) ([]byte, error) {

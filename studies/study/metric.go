@@ -78,8 +78,11 @@ func CostUnder(p decide.Profile) Metric {
 		} else if t.Status == results.Done {
 			return 0, false
 		}
-		if t.Method.Postcopies() {
+		switch {
+		case t.Method.Postcopies():
 			exposed = tmt - t.Precopy
+		case t.Params.Postcopy && t.Status == results.Done: // what follows the switch, if there was one
+			exposed = max(0, tmt-t.Precopy-t.Outcome.DT)
 		}
 		exactly := func(d time.Duration) predict.Span { return predict.Span{Lo: d, Mid: d, Hi: d} }
 		return decide.Policy{Profile: p}.Cost(predict.Forecast{Method: t.Method, Params: t.Params, Converges: 1,
