@@ -88,8 +88,12 @@ func newDocument(schema string, rec move.Record) document {
 
 func newTrace(t vm.Trace) traceDoc {
 	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), number(t.Present),
-		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, list(t.VCPUs), number(t.NetIn), number(t.NetOut),
-		[]point{}, list(t.Warnings)}
+		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Swapped)), used(float64(t.Huge)),
+		used(t.Duplicate), used(t.Compressible), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
+		[]point{}, nil, text(string(t.Access)), list(t.Warnings)}
+	for _, p := range t.Touched {
+		d.Touched = append(d.Touched, touch{seconds(p.Window), figure{number(p.Dirty), number(p.Err), 1, t.Source}})
+	}
 	for _, p := range t.Curve {
 		d.Curve = append(d.Curve, point{seconds(p.Window), figure{number(p.Dirty), number(p.Err), t.Samples, t.Source}})
 	}

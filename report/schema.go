@@ -60,16 +60,27 @@ type traceDoc struct {
 	RAM      *float64   `json:"ram_bytes"`
 	Present  *float64   `json:"present_bytes"`
 	Zero     figure     `json:"zero_bytes"`
+	Swapped  *float64   `json:"swapped_bytes"`
+	Huge     *float64   `json:"huge_bytes"`
+	Twice    *float64   `json:"duplicate_share"`
+	Packed   *float64   `json:"compressed_share"`
 	VCPUs    []float64  `json:"vcpu_shares"`
 	NetIn    *float64   `json:"net_in_bytes_per_second"`
 	NetOut   *float64   `json:"net_out_bytes_per_second"`
 	Curve    []point    `json:"dirty_curve"`
+	Touched  []touch    `json:"touched_curve"`
+	Access   *string    `json:"access"`
 	Warnings []string   `json:"warnings"`
 }
 
 type point struct {
 	Window *float64 `json:"window_seconds"`
 	Dirty  figure   `json:"dirty_bytes"`
+}
+
+type touch struct {
+	Window  *float64 `json:"window_seconds"`
+	Touched figure   `json:"touched_bytes"`
 }
 
 type linkDoc struct {
