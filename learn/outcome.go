@@ -3,59 +3,89 @@
 package learn
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
+	"walm/decide"
 	"walm/measure"
+	"walm/migrate"
 	"walm/move"
 	"walm/predict"
 	"walm/vm"
 )
 
-// Pair is a source and a destination host, as users name them. What one pair has shown is not held of another.
-type Pair struct{ Source, Destination string }
+// Pair is a source and a destination host, as users name them, and what their VMs run by ("kvm" or "tcg"). What one pair
+// has shown is not held of another.
+type Pair struct{ Source, Destination, Accelerator string }
+
+func (p Pair) String() string {
+	return fmt.Sprintf("%s → %s (%s)", p.Source, p.Destination, p.Accelerator)
+}
 
 // Outcome is one migration: what was seen and said before it, and what was measured.
 type Outcome struct {
-	ID        string
-	At        time.Time // the command was accepted
-	VM        string
-	Pair      Pair
-	Simulated bool `json:",omitempty"`
-	Method    vm.Method
-	Params    vm.Params
-	Trace     vm.Trace
-	Link      vm.Link
-	Forecast  predict.Forecast // of Method
-	Result    measure.Result
-	TMT, DT   time.Duration // of one that moved
-	Loss      time.Duration // likewise; unknown where HasLoss is false
-	HasLoss   bool
-	Bytes     vm.Bytes
+	ID              string
+	At              time.Time // the command was accepted
+	VM              string
+	Pair            Pair
+	SourceQEMU      string
+	DestinationQEMU string
+	Simulated       bool `json:",omitempty"`
+	Method          vm.Method
+	Params          vm.Params
+	Trace           vm.Trace
+	Link            vm.Link
+	Forecast        predict.Forecast // of Method
+	Steered         bool             `json:",omitempty"` // something else was made of it on the way than the plan said
+	Result          measure.Result
+	TMT, DT         time.Duration // of one that moved
+	Setup           time.Duration // command accepted → QEMU sends memory; 0: not told
+	Loss            time.Duration // of one that moved; unknown where HasLoss is false
+	HasLoss         bool
+	Bytes           vm.Bytes
+	Passes          int
+	Limit           time.Duration `json:",omitempty"` // it had not ended after so long, and was cancelled for that
 }
 
 // Of is what is kept of a move.
 func Of(rec move.Record, p Pair) Outcome {
-	o := Outcome{ID: rec.ID, At: rec.Started, VM: rec.VM, Pair: p, Simulated: rec.Simulated, Method: rec.Plan.Method,
-		Params: rec.Plan.Params, Trace: rec.Trace, Link: rec.Link, Forecast: rec.Plan.Forecast}
+	o := Outcome{ID: rec.ID, At: rec.Started, VM: rec.VM, Pair: p, SourceQEMU: rec.Source, DestinationQEMU: rec.Target,
+		Simulated: rec.Simulated, Method: rec.Plan.Method, Params: rec.Plan.Params, Trace: rec.Trace, Link: rec.Link,
+		Forecast: rec.Plan.Forecast}
+	o.Steered = slices.ContainsFunc(rec.Moves, func(d migrate.Decision) bool {
+		planned := rec.Plan.Method == vm.Hybrid && d.Move == decide.SwitchNow
+		return d.Move != decide.GoOn && !planned
+	})
+	if rec.Late {
+		o.Limit = rec.Policy.Deadline
+	}
+	for _, e := range rec.Events {
+		if e.Kind == vm.EventStatus && e.Side == vm.Source && e.Status == vm.StatusActive {
+			o.Setup = e.At.Sub(rec.Started)
+			break
+		}
+	}
 	return o.With(rec.Outcome)
 }
 
 // With is o with what was measured.
 func (o Outcome) With(m measure.Outcome) Outcome {
-	o.Result, o.TMT, o.DT, o.Bytes = m.Result, m.TMT, m.DT, m.Bytes
-	if m.Loss != nil {
+	o.Result, o.TMT, o.DT, o.Bytes, o.Passes = m.Result, m.TMT, m.DT, m.Bytes, m.Passes
+	if m.Loss != nil && m.Loss.Lost > 0 { // a VM that does nothing has no work to lose
 		o.Loss, o.HasLoss = m.Loss.Lost, true
 	}
 	return o
 }
 
-// Moved says that the VM arrived, so that its times are those of a whole migration.
-func (o Outcome) Moved() bool { return o.Result == measure.Moved }
+// Whole says that the VM arrived by the method of the plan, so that what was measured can be held against the forecast.
+func (o Outcome) Whole() bool { return o.Result == measure.Moved && !o.Steered }
 
-// wrong says that the forecast was wrong on whether the migration ends.
-func (o Outcome) wrong() bool {
-	if o.Moved() {
+// Wrong says that the forecast was wrong on whether the migration ends: never, of one that did; or within the limit, of one
+// that had not ended by then. Of what was cancelled for another reason nothing is known.
+func (o Outcome) Wrong() bool {
+	if o.Result == measure.Moved {
 		return o.Forecast.TMT.Mid == predict.Never
 	}
-	return false // why one did not end is not known here: a user may have cancelled it
+	return o.Limit > 0 && o.Forecast.TMT.Mid < o.Limit
 }

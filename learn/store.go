@@ -12,98 +12,107 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
+	lib "modernc.org/sqlite/lib"
 )
-
-// schema is the version of the store's tables, in its user_version.
-const schema = 1
 
 // Store is the database of outcomes. Several processes may use one.
 type Store struct {
 	db *sql.DB
 	// Aside is where a database that could not be read was put; empty: there was none.
 	Aside string
+	// Damage is what was wrong with it.
+	Damage error
 }
 
-// ErrNewer says that a later version of walm has written the store.
-var ErrNewer = errors.New("it was written by a later version of walm")
+// Errors of Open and Read.
+var (
+	ErrNewer  = errors.New("it was written by a later version of walm: use that one, or another --state-dir")
+	ErrBroken = errors.New("it is no database of walm's, or a damaged one")
+	ErrNone   = errors.New("there are no outcomes yet")
+)
 
 // File is where the store is in walm's state folder.
 func File(dir string) string { return filepath.Join(dir, "outcomes.db") }
 
-// Open opens the store in walm's state folder, or begins it. A file that is no database, or a damaged one, is set aside under
-// a name with the time, and a new one is begun: what it held is worth less than the next migration.
+// Open opens the store in walm's state folder for writing, or begins it. A file that is no database of walm's, or a damaged
+// one, is set aside under a name with the time, and a new one is begun: what it held is worth less than the next migration.
 func Open(ctx context.Context, dir string, now time.Time) (*Store, error) {
 	s, err := open(ctx, File(dir))
-	if err == nil || errors.Is(err, ErrNewer) || errors.Is(err, fs.ErrPermission) || errors.Is(err, context.Canceled) {
+	if !errors.Is(err, ErrBroken) {
 		return s, err
-	}
-	if _, missing := os.Stat(File(dir)); missing != nil {
-		return nil, err
 	}
 	aside := fmt.Sprintf("%s.%s.broken", File(dir), now.UTC().Format("20060102-150405"))
 	if moved := os.Rename(File(dir), aside); moved != nil {
 		return nil, errors.Join(err, moved)
 	}
 	for _, more := range []string{"-wal", "-shm"} { // of the old file: they must not be taken for the new one's
-		if gone := os.Remove(File(dir) + more); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			return nil, errors.Join(err, gone)
+		if moved := os.Rename(File(dir)+more, aside+more); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
+			return nil, errors.Join(err, moved)
 		}
 	}
+	damage := err
 	if s, err = open(ctx, File(dir)); err == nil {
-		s.Aside = aside
+		s.Aside, s.Damage = aside, damage
 	}
 	return s, err
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
-	if f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, fmt.Errorf("open the store of outcomes: %w", err)
-	} else if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open the store of outcomes: %w", err)
+// Read opens the store in walm's state folder for reading. Its error wraps ErrNone where there is none.
+func Read(ctx context.Context, dir string) (*Store, error) {
+	path := File(dir)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNone
 	}
-	whole, err := filepath.Abs(path) // a URI would take the first part of a relative one for a host
+	db, err := connect(path, url.Values{"mode": {"ro"}})
+	if err == nil {
+		if _, err = check(ctx, db); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open the store of outcomes: %w", err)
-	}
-	address := url.URL{Scheme: "file", Path: whole, RawQuery: url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)",
-		"synchronous(FULL)"}}.Encode()}
-	db, err := sql.Open("sqlite", address.String())
-	if err != nil {
-		return nil, fmt.Errorf("open the store of outcomes %s: %w", path, err)
-	}
-	if err := prepare(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the store of outcomes %s: %w", path, err), db.Close())
+		return nil, fmt.Errorf("read the store of outcomes %s: %w", path, err)
 	}
 	return &Store{db: db}, nil
 }
 
-// prepare checks the database and makes its table where there is none.
-func prepare(ctx context.Context, db *sql.DB) error {
-	var whole string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&whole); err != nil {
-		return err
+func open(ctx context.Context, path string) (*Store, error) {
+	// SQLite would make the file readable for all: what runs on a host is not everybody's business.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
 	}
-	if whole != "ok" {
-		return fmt.Errorf("it is damaged: %s", whole)
+	if err != nil {
+		return nil, fmt.Errorf("open the store of outcomes: %w", err)
 	}
-	var version int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return err
+	db, err := connect(path, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)"}})
+	if err == nil {
+		if err = prepare(ctx, db); err != nil {
+			err = errors.Join(err, db.Close())
+		}
 	}
-	if version > schema {
-		return fmt.Errorf("%w: it has version %d, this one knows %d", ErrNewer, version, schema)
+	if err != nil {
+		return nil, fmt.Errorf("open the store of outcomes %s: %w", path, broken(err))
 	}
-	_, err := db.ExecContext(ctx, fmt.Sprintf(`
-		CREATE TABLE IF NOT EXISTS outcomes (
-			id          TEXT PRIMARY KEY,
-			at          INTEGER NOT NULL, -- Unix time in nanoseconds
-			source      TEXT NOT NULL,
-			destination TEXT NOT NULL,
-			outcome     TEXT NOT NULL     -- JSON
-		) STRICT;
-		CREATE INDEX IF NOT EXISTS by_pair ON outcomes (source, destination, at);
-		PRAGMA user_version = %d`, schema))
+	return &Store{db: db}, nil
+}
+
+func connect(path string, options url.Values) (*sql.DB, error) {
+	options["_pragma"] = append([]string{"busy_timeout(5000)"}, options["_pragma"]...)
+	address := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
+	return sql.Open("sqlite", address.String())
+}
+
+// broken marks SQLite's errors for a file that it cannot make sense of. A store that is busy, a full disk and the like are
+// none of those: nothing is set aside for them.
+func broken(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff { // without the extended part
+		case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %w", ErrBroken, err)
+		}
+	}
 	return err
 }
 
@@ -114,8 +123,8 @@ func (s *Store) Close() error { return s.db.Close() }
 func (s *Store) Add(ctx context.Context, o Outcome) error {
 	text, err := json.Marshal(o)
 	if err == nil {
-		_, err = s.db.ExecContext(ctx, "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)", o.ID, o.At.UnixNano(), o.Pair.Source,
-			o.Pair.Destination, string(text))
+		_, err = s.db.ExecContext(ctx, "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", o.ID, o.At.UnixNano(),
+			o.Pair.Source, o.Pair.Destination, o.Pair.Accelerator, string(text))
 	}
 	if err != nil {
 		return fmt.Errorf("keep the outcome of %s: %w", o.VM, err)
@@ -128,30 +137,38 @@ func (s *Store) All(ctx context.Context) ([]Outcome, error) {
 	return s.read(ctx, "SELECT outcome FROM outcomes ORDER BY at, id")
 }
 
-// recent is how many outcomes of a pair its constants are fitted to: hosts and networks change.
-const recent = 200
+// Recent is how many outcomes of a pair its constants are fitted to: hosts and networks change.
+const Recent = 200
 
-// Of are the last outcomes of a pair, oldest first.
-func (s *Store) Of(ctx context.Context, p Pair) ([]Outcome, error) {
-	return s.read(ctx, `SELECT outcome FROM (SELECT * FROM outcomes WHERE source = ? AND destination = ?
-		ORDER BY at DESC, id LIMIT ?) ORDER BY at, id`, p.Source, p.Destination, recent)
+// Last are the last outcomes of a pair, oldest first.
+func (s *Store) Last(ctx context.Context, p Pair) ([]Outcome, error) {
+	return s.read(ctx, `SELECT outcome FROM (SELECT * FROM outcomes WHERE source = ? AND destination = ? AND accelerator = ?
+		ORDER BY at DESC, id DESC LIMIT ?) ORDER BY at, id`, p.Source, p.Destination, p.Accelerator, Recent)
 }
 
 func (s *Store) read(ctx context.Context, query string, args ...any) ([]Outcome, error) {
+	all, err := s.rows(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the store of outcomes: %w", broken(err))
+	}
+	return all, nil
+}
+
+func (s *Store) rows(ctx context.Context, query string, args ...any) ([]Outcome, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read the store of outcomes: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
 	var all []Outcome
 	for rows.Next() {
 		var text string
-		var o Outcome
 		if err := rows.Scan(&text); err != nil {
-			return nil, fmt.Errorf("read the store of outcomes: %w", err)
+			return nil, err
 		}
+		var o Outcome
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
-			return nil, fmt.Errorf("read the store of outcomes: an outcome in it: %w", err)
+			return nil, fmt.Errorf("an outcome in it: %w", err)
 		}
 		all = append(all, o)
 	}

@@ -4,50 +4,55 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"walm/learn"
-	"walm/stats"
+	"walm/predict"
+	"walm/report"
 )
 
 func newAccuracy() *cobra.Command {
 	var from sources
-	var output string
+	var again bool
 	cmd := &cobra.Command{
 		Use:   "accuracy",
 		Short: "How far off walm's forecasts have been",
 		Long: `accuracy holds the forecast of every migration that walm has made from this host against what was measured: errors by
 method, by class of workload and by pair of hosts, and how often the intervals held. An 80 % interval should hold 80
-times in 100.`,
+times in 100; one that chance does not explain is called too narrow or too wide. The bars count errors from −25 % to
++25 % in steps of 5 %, the outermost ones all beyond.
+
+A migration that something else was made of on the way is left out. --again asks what the present version of walm would
+have said, from what was seen before each migration.`,
 		Example: `  walm accuracy
   walm accuracy -o json
-  walm accuracy --from forecast-synthetic.jsonl`,
+  walm accuracy --from forecast-synthetic.jsonl --again`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := from.outcomes(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
+			if again {
+				for i, o := range all {
+					all[i] = o.Again(predict.DefaultHost())
+				}
+			}
 			groups := []grouped{{"method", learn.By(all, learn.Method)}, {"class", learn.By(all, learn.Class)},
 				{"hosts", learn.By(all, learn.Hosts)}}
-			if output == "json" {
+			if from.output == "json" {
 				return writeJSON(cmd.OutOrStdout(), groups)
 			}
 			return accuracyTables(cmd.OutOrStdout(), groups)
 		},
 	}
-	fromFlags(cmd, &from, &output)
+	from.flags(cmd)
+	cmd.Flags().BoolVar(&again, "again", false, "forecast anew, with this version of walm and the default constants")
 	return cmd
-}
-
-func fromFlags(cmd *cobra.Command, from *sources, output *string) {
-	fs := cmd.Flags()
-	fs.StringSliceVar(&from.files, "from", nil, "results of the lab in place of what walm migrate has kept")
-	fs.StringVar(&from.stateDir, "state-dir", "", "walm's state folder (default: $WALM_STATE or /var/lib/walm)")
-	parsed(fs, output, "output,o", "FORMAT", "text", "text or json", oneOf("text", "json"))
 }
 
 // grouped is one table of accuracy.
@@ -62,13 +67,12 @@ func accuracyTables(out io.Writer, groups []grouped) error {
 			fmt.Fprintln(out)
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(w, "%s\tmoves\ttotal time off by\tp90\tdowntime off by\t\tservice loss off by\t80 %% held\t95 %% held\n", g.By)
+		fmt.Fprintf(w, "%s\tof\tn\toff by, median (95 %%)\tp90\tmedian of forecast − measured\t−25 … +25 %%\t80 %% held\t95 %% held\n", g.By)
 		for _, a := range g.Groups {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Group, a.N, share(a.TMT), percentOf(a.P90, a.TMT.N), share(a.DT), absolute(a.Off),
-				share(a.Loss), coverage(a.Held80, 0.8), coverage(a.Held95, 0.95))
-			if a.Wrong > 0 {
-				fmt.Fprintf(w, "\t\t%d of them had been forecast never to end\n", a.Wrong)
-			}
+			fmt.Fprintf(w, "%s\tending\t%d\t%s\n", a.Group, a.N, ending(a))
+			errorRow(w, "total time", a.TMT, false)
+			errorRow(w, "downtime", a.DT, true)
+			errorRow(w, "service loss", a.Loss, true)
 		}
 		if err := w.Flush(); err != nil {
 			return err
@@ -77,39 +81,64 @@ func accuracyTables(out io.Writer, groups []grouped) error {
 	return nil
 }
 
-// share is a median error with its interval, in percent.
-func share(e stats.Estimate) string {
+// ending says how often a migration ended, or did not, as forecast.
+func ending(a learn.Accuracy) string {
+	text := "as forecast"
+	if a.Wrong > 0 {
+		text = fmt.Sprintf("%d as forecast, %d otherwise", a.N-a.Wrong, a.Wrong)
+	}
+	if a.Steered > 0 {
+		text += fmt.Sprintf("; besides, %d steered on the way", a.Steered)
+	}
+	return text
+}
+
+// errorRow shows errors as shares; where what is measured can be next to nothing, in time first.
+func errorRow(w io.Writer, name string, e learn.Errors, absolute bool) {
 	if e.N == 0 {
-		return "–"
+		return
 	}
-	return fmt.Sprintf("%.1f %% (%.1f – %.1f)", 100*e.Mid, 100*e.Lo, 100*e.Hi)
+	off := fmt.Sprintf("%.1f %% (%.1f – %.1f)", 100*e.Share.Mid, 100*e.Share.Lo, 100*e.Share.Hi)
+	if absolute {
+		off = fmt.Sprintf("%s (%s – %s), %.1f %%", short(e.Off.Mid), short(e.Off.Lo), short(e.Off.Hi), 100*e.Share.Mid)
+	}
+	fmt.Fprintf(w, "\t%s\t%d\t%s\t%.1f %%\t%+.1f %%\t%s\t%s\t%s\n", name, e.N, off, 100*e.P90, 100*e.Bias, bars(e.Each),
+		coverage(e.Held80, 0.8), coverage(e.Held95, 0.95))
 }
 
-func percentOf(x float64, n int) string {
-	if n == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f %%", 100*x)
+func short(seconds float64) string {
+	return report.Duration(time.Duration(seconds * float64(time.Second)))
 }
 
-func absolute(e stats.Estimate) string {
-	if e.N == 0 {
-		return "–"
+// bars counts errors in steps of 5 %, from −25 % to +25 %; the first and the last hold all that is beyond.
+func bars(errors []float64) string {
+	const half, step = 5, 0.05
+	var counts [2*half + 1]int
+	most := 0
+	for _, e := range errors {
+		at := half + int(max(-half, min(half, math.Round(e/step))))
+		counts[at]++
+		most = max(most, counts[at])
 	}
-	return time.Duration(e.Mid * float64(time.Second)).Round(time.Millisecond).String()
+	blocks := []rune(" ▁▂▃▄▅▆▇█")
+	var text []rune
+	for _, n := range counts {
+		// What is there is seen: rounded up.
+		text = append(text, blocks[(n*(len(blocks)-1)+most-1)/max(most, 1)])
+	}
+	return "|" + string(text) + "|"
 }
 
-// coverage says how often an interval held, and whether what it promises is beyond what chance explains.
+// coverage says how often an interval held, the interval of that, and whether the promise is beyond what chance explains.
 func coverage(c learn.Coverage, promised float64) string {
-	switch {
-	case c.N == 0:
+	if c.N == 0 {
 		return "–"
-	case c.Hi < promised:
-		return fmt.Sprintf("%d of %d: too narrow", c.Held, c.N)
-	case c.Lo > promised:
-		return fmt.Sprintf("%d of %d: too wide", c.Held, c.N)
 	}
-	return fmt.Sprintf("%d of %d", c.Held, c.N)
+	text := fmt.Sprintf("%d of %d (%.0f – %.0f %%)", c.Held, c.N, 100*c.Lo, 100*c.Hi)
+	if word := c.Fits(promised); word != "" {
+		text += ": " + word
+	}
+	return text
 }
 
 func writeJSON(out io.Writer, v any) error {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,14 +17,15 @@ import (
 
 func newCalibrate() *cobra.Command {
 	var from sources
-	var output string
 	cmd := &cobra.Command{
 		Use:   "calibrate",
 		Short: "What the migrations so far say of each pair of hosts",
-		Long: `calibrate fits the constants of each pair of hosts, which no look at a VM can tell, to the migrations between them. walm
-migrate does the same by itself before every forecast, from five moves on. A pair never borrows from another.`,
+		Long: `calibrate fits the constants of each pair of hosts, which no look at a VM can tell, to the last 200 migrations between
+them. walm migrate does the same by itself before every forecast. A constant stays at its default until five migrations
+have told it and their median differs by more than chance explains, and then it is drawn to the default as if that were
+four more. A pair never borrows from another, nor KVM from TCG.`,
 		Example: `  walm calibrate
-  walm calibrate --from forecast-synthetic.jsonl`,
+  walm calibrate --from forecast-synthetic.jsonl -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := from.outcomes(cmd.Context(), cmd.ErrOrStderr())
@@ -32,48 +33,22 @@ migrate does the same by itself before every forecast, from five moves on. A pai
 				return err
 			}
 			pairs := calibrated(all)
-			if output == "json" {
+			if from.output == "json" {
 				return writeJSON(cmd.OutOrStdout(), pairs)
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for i, p := range pairs {
-				if i > 0 {
-					fmt.Fprintln(w)
-				}
-				fmt.Fprintf(w, "%s → %s\t\t\t\t\n", p.Pair.Source, p.Pair.Destination)
-				fmt.Fprintln(w, "constant\tdefault\tused\ttold by\tmedian (95 %)")
-				for _, c := range p.Constants {
-					told := "–"
-					if c.Estimate.N > 0 {
-						told = fmt.Sprintf("%s (%s – %s)", c.show(c.Estimate.Mid), c.show(c.Estimate.Lo), c.show(c.Estimate.Hi))
-					}
-					fmt.Fprintf(w, "%s\t%s\t%s\t%d moves\t%s\n", c.Name, c.show(c.Default), c.show(c.Value), c.Estimate.N, told)
-				}
-				if p.Host.Source == predict.DefaultHost().Source {
-					fmt.Fprintf(w, "fewer than %d moves: the defaults are used\t\t\t\t\n", learn.Fewest)
-				}
-			}
-			return w.Flush()
+			return calibrationTables(cmd.OutOrStdout(), pairs)
 		},
 	}
-	fromFlags(cmd, &from, &output)
+	from.flags(cmd)
 	return cmd
 }
 
 // calibration is a pair's constants.
 type calibration struct {
 	Pair      learn.Pair
+	Moves     int
 	Host      predict.Host // as forecasts use it
-	Constants []fittedConstant
-}
-
-type fittedConstant struct{ learn.Constant }
-
-func (c fittedConstant) show(x float64) string {
-	if c.Unit == "s" {
-		return time.Duration(x * float64(time.Second)).Round(time.Millisecond / 10).String()
-	}
-	return vm.Rate(x).String()
+	Constants []learn.Constant
 }
 
 // calibrated is every pair's calibration, in order of their names.
@@ -82,17 +57,46 @@ func calibrated(all []learn.Outcome) []calibration {
 	for _, o := range all {
 		by[o.Pair] = append(by[o.Pair], o)
 	}
-	pairs := slices.SortedFunc(maps.Keys(by), func(a, b learn.Pair) int {
-		return strings.Compare(a.Source+"\x00"+a.Destination, b.Source+"\x00"+b.Destination)
-	})
-	var out []calibration
+	pairs := slices.SortedFunc(maps.Keys(by), func(a, b learn.Pair) int { return strings.Compare(a.String(), b.String()) })
+	out := []calibration{}
 	for _, p := range pairs {
-		c := calibration{Pair: p, Host: fitted(p, by[p])}
-		_, told := learn.Fit(by[p], predict.DefaultHost())
-		for _, k := range told {
-			c.Constants = append(c.Constants, fittedConstant{k})
-		}
+		of := by[p][max(0, len(by[p])-learn.Recent):]
+		c := calibration{Pair: p, Moves: len(of)}
+		c.Host, c.Constants = fit(p, of)
 		out = append(out, c)
 	}
 	return out
+}
+
+func calibrationTables(out io.Writer, pairs []calibration) error {
+	for i, p := range pairs {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s, %d moves\n", p.Pair, p.Moves)
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "constant\tdefault\tused\ttold by\tmedian (95 %)")
+		for _, c := range p.Constants {
+			told := "–"
+			if e := c.Estimate; e.N > 0 {
+				told = fmt.Sprintf("%s (%s – %s)", valueOf(c, e.Mid), valueOf(c, e.Lo), valueOf(c, e.Hi))
+			}
+			used := "default"
+			if c.Value != c.Default {
+				used = valueOf(c, c.Value)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", c.Name, valueOf(c, c.Default), used, c.Estimate.N, told)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func valueOf(c learn.Constant, x float64) string {
+	if c.Unit == "s" {
+		return short(x)
+	}
+	return vm.Rate(x).String()
 }

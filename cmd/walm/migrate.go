@@ -126,7 +126,7 @@ func (m *migration) run(ctx context.Context, source string) error {
 	if err != nil {
 		return err
 	}
-	hosts := hostPair(m.listen)
+	hosts := hostPair(src, m.listen)
 	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
 		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: log,
 		Step: m.step}
