@@ -152,7 +152,7 @@ func TestForecastProperties(t *testing.T) {
 			t.Fatalf("%+v", f)
 		case (f.TMT.Mid == Never) != (f.Converges < 0.5):
 			t.Fatalf("it ends with a probability of %g after %v", f.Converges, f.TMT.Mid)
-		case f.DT.Mid > f.TMT.Mid, f.Exposure.Mid > f.TMT.Mid, f.Loss.Mid < f.DT.Mid-1:
+		case f.DT.Mid > f.TMT.Mid, f.Exposure.Mid > f.TMT.Mid, f.Loss.Mid < f.DT.Mid-200*time.Millisecond: // one that is paced may catch up
 			t.Fatalf("TMT %v, DT %v, exposure %v, loss %v", f.TMT.Mid, f.DT.Mid, f.Exposure.Mid, f.Loss.Mid)
 		case !m.Postcopies() && f.Exposure != Span{}:
 			t.Fatalf("%s exposes for %v", m, f.Exposure)
