@@ -99,7 +99,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 
 func connect(path string, options url.Values) (*sql.DB, error) {
 	options["_pragma"] = append([]string{"busy_timeout(5000)"}, options["_pragma"]...)
-	address := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
+	address := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options.Encode()} // relative too
 	return sql.Open("sqlite", address.String())
 }
 

@@ -20,8 +20,8 @@ func newOutcomes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outcomes",
 		Short: "The last migrations, forecast beside measured",
-		Long: `outcomes lists the last migrations that walm has made from this host, each with its forecast, the 80 % interval, and what
-was measured. -o json gives all that is kept of each.`,
+		Long: `outcomes lists the last migrations that walm has made from this host, each with its forecast, the 80 % interval, and
+what was measured. -o json gives all that is kept of each.`,
 		Example: `  walm outcomes
   walm outcomes --last 3 -o json`,
 		Args: noArgs,
