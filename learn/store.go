@@ -77,6 +77,9 @@ func Read(ctx context.Context, dir string) (*Store, error) {
 }
 
 func open(ctx context.Context, path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make walm's state folder: %w", err)
+	}
 	// SQLite would make the file readable for all: what runs on a host is not everybody's business.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {

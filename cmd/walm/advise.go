@@ -19,6 +19,7 @@ func newAdvise() *cobra.Command {
 		policy decide.Policy
 		link   vm.Rate
 		t      timing
+		to     string
 	)
 	cmd := &cobra.Command{
 		Use:   "advise VM",
@@ -30,14 +31,17 @@ Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a
 so.`,
 		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json
+  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s --destination 192.168.7.2
   walm advise qmp+unix:///run/a.qmp --when best --within 1m`,
 		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link, t) })
+			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link, to, t) })
 		},
 	}
 	policyFlags(cmd.Flags(), &policy)
 	parsed(cmd.Flags(), &link, "link", "RATE", "", "bandwidth of the link to the destination, such as 1Gbit/s", rate)
+	cmd.Flags().StringVar(&to, "destination", "",
+		"host that it would move to, as --listen of migrate names it: what moves\nthere have shown is used (default: constants of no host in particular)")
 	t.flags(cmd.Flags())
 	d.flags(cmd.Flags())
 	return cmd
@@ -46,7 +50,7 @@ so.`,
 // assumed is the link that advise reckons with when it is told none.
 var assumed = vm.Link{Bandwidth: vm.Gbit * 0.94, Err: vm.Gbit / 4, Source: "assumed"}
 
-func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate, t timing) error {
+func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate, to string, t timing) error {
 	if err := errors.Join(policy.Check(), t.check()); err != nil {
 		return err
 	}
@@ -67,7 +71,11 @@ func advise(ctx context.Context, d *display, uri string, policy decide.Policy, l
 	if link > 0 {
 		l = vm.Link{Bandwidth: link, Err: link / 50, Source: "given"}
 	}
-	r := move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l, Host: predict.DefaultHost(), Policy: policy,
+	host := predict.DefaultHost()
+	if to != "" {
+		host = constants(ctx, stateName(""), hostPair(v, to), d.err)
+	}
+	r := move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l, Host: host, Policy: policy,
 		Step: d.step}
 	if r.When, err = t.moment(ctx, v, r, false); err != nil {
 		return err

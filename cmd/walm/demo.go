@@ -13,8 +13,8 @@ import (
 	"walm/lab"
 	"walm/lab/debian"
 	"walm/lab/guest"
+	"walm/learn"
 	"walm/move"
-	"walm/predict"
 )
 
 // defaultWorkload is written faster than a link of 1 Gbit/s would like, and not faster than it carries.
@@ -89,11 +89,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.end(l)) }()
-	r, err := l.Request(ctx, move.Request{Host: predict.DefaultHost(), Policy: d.policy, Tune: d.tuned, Step: d.step})
+	dir := stateName("")
+	hosts := learn.Pair{Source: "demo", Destination: "demo", Accelerator: l.Spec.Accelerator}
+	r, err := l.Request(ctx, move.Request{Host: constants(ctx, dir, hosts, d.err), Policy: d.policy, Tune: d.tuned, Step: d.step})
 	if err != nil {
 		return errors.Join(err, l.Settle(""))
 	}
 	rec, err := d.move(ctx, r)
+	keep(ctx, dir, rec, hosts, d.err)
 	return errors.Join(err, l.Settle(rec.Outcome.Result))
 }
 
