@@ -148,11 +148,11 @@ func (p process) backing(blocks []vm.Block) (warnings []string, err error) {
 		warnings = append(warnings, "guest RAM is shared or backed by a file: pages that the VM's process has not touched "+
 			"itself, or that were swapped out, count as zero")
 	}
-	status, err := os.ReadFile(p.path("status"))
+	huge, err := p.hugetlb()
 	if err != nil {
 		return nil, err
 	}
-	if huge := statusField(string(status), "HugetlbPages"); huge != "" && huge != "0 kB" {
+	if huge != "" {
 		warnings = append(warnings, "the VM's process holds "+huge+" of hugetlb pages: memory is present in whole "+
 			"huge pages, and post-copy moves each of them whole")
 	}
@@ -163,6 +163,15 @@ func (p process) backing(blocks []vm.Block) (warnings []string, err error) {
 		warnings = append(warnings, "the VM has private memory (guest_memfd), which the host cannot see: it looks absent")
 	}
 	return warnings, nil
+}
+
+// hugetlb is how much the process holds in pages of hugetlbfs, as the kernel words it; empty: none.
+func (p process) hugetlb() (string, error) {
+	status, err := os.ReadFile(p.path("status"))
+	if held := statusField(string(status), "HugetlbPages"); held != "0 kB" {
+		return held, err
+	}
+	return "", err
 }
 
 func statusField(status, name string) string {

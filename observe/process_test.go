@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"walm/vm"
 )
 
@@ -102,6 +104,23 @@ func FuzzParseMaps(f *testing.F) {
 			t.Errorf("%v in %v: %v", b, maps, err)
 		}
 	})
+}
+
+func TestHolds(t *testing.T) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	p := process{pid: os.Getpid()}
+	for name, want := range map[string]bool{"eventfd": true, "kvm-vm": false} {
+		if got, err := p.holds(name); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+	}
+	if _, err := (process{pid: 1 << 30}).holds("kvm-vm"); err == nil {
+		t.Error("a process that is not there was asked")
+	}
 }
 
 func TestStatusField(t *testing.T) {

@@ -43,6 +43,12 @@ func (p process) touched(ctx context.Context, t vm.Trace, blocks []vm.Block) (vm
 	case kvm:
 		return nil, fmt.Errorf("%w: a VM under KVM reads memory unseen by the host's page tables", errNotTold)
 	}
+	switch held, err := p.hugetlb(); {
+	case err != nil:
+		return nil, err
+	case held != "":
+		return nil, fmt.Errorf("%w: hugetlb pages have no marks", errNotTold) // smaps counts none of them
+	}
 	if mapped := t.Present - t.Huge + t.Huge/512; mapped > mostTouchable {
 		return nil, fmt.Errorf("%w: to ask would hold up a VM with %v in small pages", errNotTold, mapped)
 	}
