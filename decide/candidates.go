@@ -147,16 +147,18 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 	return list
 }
 
-// limits are the downtime limits to try: those that the policy allows, and the policy's own.
+// limits are the downtime limits to try: those that the policy allows, the policy's own, and parts of it, because what is
+// in flight when the VM stops comes on top.
 func (q Question) limits() []time.Duration {
 	if q.Policy.MaxDowntime == 0 {
 		return limits
 	}
-	list := slices.DeleteFunc(slices.Clone(limits), func(d time.Duration) bool { return d >= q.allowed() })
-	return append(list, q.allowed())
+	most := q.allowed()
+	list := slices.DeleteFunc(slices.Clone(limits), func(d time.Duration) bool { return d >= most })
+	return append(list, most, most*2/3, most/3, most/10)
 }
 
-// Forecasts replays every candidate.
+// forecasts replays every candidate.
 func (q Question) forecasts(cs []Candidate) []predict.Forecast {
 	fs := make([]predict.Forecast, len(cs))
 	for i, c := range cs {

@@ -24,7 +24,7 @@ func (q Question) Answer() (Plan, []predict.Forecast, error) {
 		plan.Reason.Turns = q.turns(plan, fs, unable)
 		return plan, fs, nil
 	}
-	plan.Reason.Remedies = q.remedies(fs, unable)
+	plan.Reason.Remedies = q.remedies(unable)
 	if len(plan.Reason.Remedies) > 0 {
 		err = fmt.Errorf("%w; what would do: %s", err, strings.Join(plan.Reason.Remedies, ", or "))
 	}

@@ -113,7 +113,7 @@ func facts() []fact {
 }
 
 // remedies says what would let some method meet the limits, one change at a time.
-func (q Question) remedies(fs []predict.Forecast, unable map[vm.Method]string) []string {
+func (q Question) remedies(unable map[vm.Method]string) []string {
 	var list []string
 	// relaxed is the method with the least of what the limit is on, were it not for that limit.
 	relaxed := func(without Policy, of func(predict.Forecast) float64) (predict.Forecast, bool) {
@@ -167,7 +167,7 @@ func (q Question) remedies(fs []predict.Forecast, unable map[vm.Method]string) [
 			if !up {
 				k = 1 / k
 			}
-			plan, err := Choose(q.again(fact.scale(q, k), fs), p, unable)
+			plan, _, err := fact.scale(q, k).Pick() // other parameters may do than those that come nearest now
 			if err != nil {
 				return ""
 			}
