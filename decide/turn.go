@@ -24,7 +24,7 @@ func (t Turn) String() string {
 const (
 	furthest = 8
 	step     = 2
-	bracket  = 1.1
+	bracket  = 1.2
 )
 
 // turns looks for the nearest factor on each fact, upwards and downwards, at which another method wins. The parameters
