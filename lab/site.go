@@ -96,6 +96,7 @@ func (h here) eye(ctx context.Context, m *machine) (Eye, error) {
 	}
 	return func(ctx context.Context, samples int, windows []time.Duration) (vm.Trace, error) {
 		eye.Samples, eye.Windows = samples, windows
+		eye.Touch = samples <= 0 || samples >= observe.ForecastSamples // what is read matters to forecasts alone
 		return eye.Look(ctx)
 	}, nil
 }

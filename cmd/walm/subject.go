@@ -32,6 +32,7 @@ func eye(ctx context.Context, v *qemu.VM, step func(string)) (observe.Source, er
 	}
 	switch {
 	case err == nil:
+		host.Touch = true // what is read matters to post-copy
 		return host, nil
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, observe.ErrGone):
 		step(fmt.Sprintf("falling back to QEMU's page sampling: %v", err))
