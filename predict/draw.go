@@ -83,14 +83,19 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.used, w.roams = w.hot, w.walking
 	reader := share(z())
 	if n := len(t.Touched); n > 0 {
-		w.touch, _ = pace(t.Touched)
-		w.used = math.Max(w.hot, float64(t.Touched[n-1].Dirty))
-		if w.used > 2*w.hot { // mostly read: the curve of writes does not tell how
-			w.roams = math.Round(walks(t.Touched, t.RAM-t.Zero))
+		first, all := t.Touched[0], float64(t.Touched[n-1].Dirty)
+		if all > 2*w.hot { // mostly read: the curve of writes does not tell how
+			w.used, w.roams = all, math.Round(walks(t.Touched, t.RAM-t.Zero))
+			rate, _ := pace(t.Touched)
+			w.touch = math.Max(w.touch, rate)
+			if float64(first.Dirty) > 0.8*all { // all of it within the first window: how fast is not known, but as fast as that
+				w.touch, w.roams = math.Max(w.touch, float64(first.Dirty)/first.Window.Seconds()), 0
+			}
 		}
 	} else {
 		w.reads = reader < full(w.busy)
 	}
+	w.wait = l.Queue.Seconds()
 	w.queued = inFlight * math.Max(0.2, 1+queueVaries*z())
 	w.reading = measured * (1 + readingVaries*z())
 	w.turns = math.Exp(turnsVary * z())

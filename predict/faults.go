@@ -32,8 +32,11 @@ func (w *world) faults(missing, t float64, p vm.Params) (lost, worst float64) {
 		return 0, 0
 	}
 	service := w.host.FaultService.Seconds()
-	if !p.Preempt {
+	switch capped := p.PostcopyBandwidth > 0 && float64(p.PostcopyBandwidth) < 0.95*w.bandwidth; {
+	case !p.Preempt:
 		service += w.queued / w.bandwidth
+	case !capped: // a channel of its own passes what waits at the sender, not what waits on the way
+		service += w.wait
 	}
 	touch := w.touch / float64(vm.Page) // pages a second
 	if w.reads {

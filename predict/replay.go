@@ -19,6 +19,7 @@ type world struct {
 	touch     float64                     // how fast the workload reads and writes, bytes per second
 	used      float64                     // what it reads and writes in the long run, bytes
 	roams     float64                     // as walking, but of all that it reads and writes
+	wait      float64                     // of a packet on a full link, seconds
 	reads     bool                        // it reads all memory, which nobody saw
 	always    float64                     // what is written in any window however short, bytes: see pace
 	phase     float64                     // where one that walks is beside the sender, 0 to 1

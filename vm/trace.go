@@ -99,6 +99,7 @@ type Link struct {
 	Bandwidth Rate          // TCP goodput
 	Err       Rate          // standard error of Bandwidth
 	RTT       time.Duration // round trip, unloaded
+	Queue     time.Duration `json:",omitempty"` // how long a packet takes to the destination while the link is full; 0: not known
 	Source    string        // "measured", "given", "assumed"
 }
 

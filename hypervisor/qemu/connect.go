@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"walm/internal/netns"
@@ -85,6 +86,10 @@ func (p *Pair) meter(ctx context.Context) (vm.Link, error) {
 	if err := errors.Join(out.SetDeadline(deadline.Add(time.Second)), in.SetDeadline(deadline)); err != nil {
 		return link, err
 	}
+	queue, err := p.queue(ctx, net.JoinHostPort(host, "0"), deadline)
+	if err != nil {
+		return link, fmt.Errorf("measure the link to %s: %w", host, err)
+	}
 	go func() {
 		block := make([]byte, 256<<10)
 		for {
@@ -98,5 +103,48 @@ func (p *Pair) meter(ctx context.Context) (vm.Link, error) {
 		return link, fmt.Errorf("measure the link to %s: %w", host, err)
 	}
 	link.Bandwidth, link.Err = middle(rates)
+	link.Queue = <-queue
 	return link, nil
+}
+
+// queue sends a byte now and then over a connection of its own until the deadline, and tells how long they took in the
+// median: both ends are here, so that one clock sees both. A link that queues holds up a page that post-copy asks for as
+// long, whatever channel it has.
+func (p *Pair) queue(ctx context.Context, addr string, deadline time.Time) (<-chan time.Duration, error) {
+	out, in, err := p.connect(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(out.SetDeadline(deadline), in.SetDeadline(deadline)); err != nil {
+		return nil, errors.Join(err, out.Close(), in.Close())
+	}
+	told := make(chan time.Duration, 1)
+	go func() {
+		defer out.Close()
+		defer in.Close()
+		var took []time.Duration
+		tick := time.NewTicker(meterSlice)
+		defer tick.Stop()
+		began := time.Now()
+		for b := make([]byte, 1); ; {
+			<-tick.C
+			sent := time.Now()
+			if _, err := out.Write(b); err != nil {
+				break
+			}
+			if _, err := in.Read(b); err != nil {
+				break
+			}
+			if sent.Sub(began) > meterSkip {
+				took = append(took, time.Since(sent))
+			}
+		}
+		slices.Sort(took)
+		if len(took) == 0 {
+			told <- 0
+			return
+		}
+		told <- took[len(took)/2]
+	}()
+	return told, nil
 }
