@@ -21,7 +21,9 @@ const reading = 2e5
 // What the guest works on is touched at rate λ, the start of the dirty curve. Two ways to do so are told apart by the
 // curve's shape (see walks): one that jumps touches a missing page with the odds of a hot page that has not arrived
 // yet, and faults on it. One that walks faults once: QEMU goes on sending from the page that was asked for
-// (migration/ram.c, get_queued_page), and the guest finds the next pages there, unless it walks faster than they come.
+// (migration/ram.c, get_queued_page), and the guest finds the next pages there, unless it walks faster than they come. With a
+// channel of their own for faulted pages, which QEMU sends from another thread (ram_save_host_page_urgent, 8.0 and later),
+// the stream goes on where it was: then each page that is walked to is a fault, until the stream has come there.
 //
 // What is read and not written is in the curve of what is touched, where the host can tell it. Where it cannot, a vCPU that
 // is always busy may well be reading all of memory: two kinds of guests that were lost all the time until their memory
@@ -50,6 +52,9 @@ func (w *world) faults(missing, t float64, p vm.Params) (lost, worst float64) {
 	jumping, worst := w.jumps(missing, t, touch, w.used, service)
 	stream := missing / float64(vm.Page) / t // pages a second
 	walking := math.Max(0, 1-stream/touch) * t * math.Min(1, w.used/missing)
+	if p.Preempt { // the stream does not follow: it waits until that comes to where it is, anywhere in memory
+		walking = w.phase*t + (1-w.phase)*walking
+	}
 	lost = w.roams*walking + (1-w.roams)*jumping
 	return math.Min(t, base+lost), worst
 }
