@@ -105,7 +105,7 @@ func TestFlights(t *testing.T) {
 		{"a swing around what was seen", flight{swings(3*sec, 0, 40*mb), steady(link)}, armed, Policy{}, GoOn, 60 * sec, ""},
 		{"it swings between nothing and nearly the link", flight{swings(sec, 0, 90*mb), steady(link)}, armed, Policy{}, GoOn, 90 * sec, ""},
 		{"six times as much", flight{steady(120 * mb), steady(link)}, armed, Policy{}, SwitchNow, 55 * sec, "times what it was seen to"},
-		{"six times as much, evacuated", flight{steady(120 * mb), steady(link)}, armed, Policy{Profile: Evacuate}, SwitchNow, 55 * sec, ""},
+		{"six times as much, evacuated", flight{steady(120 * mb), steady(link)}, armed, Policy{Profile: Evacuate}, StopAndFinish, 55 * sec, ""},
 		{"six times as much, no post-copy", flight{steady(120 * mb), steady(link)}, armed, Policy{NoPostcopy: true}, StopAndFinish, 55 * sec, ""},
 		{"six times as much, no post-copy, a limit", flight{steady(120 * mb), steady(link)}, armed,
 			Policy{NoPostcopy: true, MaxDowntime: 30 * sec}, RaiseLimit, 55 * sec, ""},
