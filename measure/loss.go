@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -12,6 +13,7 @@ const (
 	fewest  = 5    // beats before the start that a baseline wants
 	patient = time.Second
 	uneven  = 0.05 // how far the mean before the start may lie from the median
+	wild    = 0.2  // from where on a guest that rests and works by itself has no one speed to be measured against
 )
 
 // loss integrates 1 − throughput/baseline over the host's time from the start until throughput is back. The guest's own
@@ -105,7 +107,13 @@ func fullSpeed(before []Beat, n *notes) (float64, bool) {
 		n.warn("the guest did no work before the start: service loss is not known")
 		return 0, false
 	}
-	if mean := throughput(before[0], before[len(before)-1]); mean < (1-uneven)*median || mean > (1+uneven)*median {
+	mean := throughput(before[0], before[len(before)-1])
+	switch off := math.Abs(mean/median - 1); {
+	case off > wild:
+		n.warn("throughput before the start was very uneven (mean %.0f %% of median): what the move cost cannot be told"+
+			" from the guest's own ups and downs, and service loss is not known", 100*mean/median)
+		return 0, false
+	case off > uneven:
 		n.warn("throughput before the start was uneven (mean %.0f %% of median): so is the service loss", 100*mean/median)
 	}
 	return median, true

@@ -73,8 +73,10 @@ func TestLoss(t *testing.T) {
 		{"idle before", []Beat{{At: at(-sec), Up: 1}, {At: at(-ms), Up: 2}}, moved, -1, 0, false, "did no work"},
 		{"one beat before", work(-100*ms, 5*sec, nil, steady), moved, -1, 0, false, "1 beats"},
 		{"few beats before", work(-300*ms, 5*sec, nil, steady), timing{over: at(sec)}, 0, 0, true, "rests on 3 beats"},
-		{"uneven before", work(-3*sec, 5*sec, []slow{{-2500 * ms, -1500 * ms, 0.3}}, steady),
+		{"uneven before", work(-3*sec, 5*sec, []slow{{-2500 * ms, -1500 * ms, 0.6}}, steady),
 			timing{over: at(sec)}, 0, 0, true, "uneven"},
+		{"works and rests", work(-8*sec, 9*sec, []slow{{-6 * sec, -4 * sec, 0}, {-2 * sec, 0, 0}, {2 * sec, 4 * sec, 0}}, steady),
+			moved, -1, 0, false, "very uneven"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := new(notes)

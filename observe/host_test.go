@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -73,8 +72,8 @@ func TestHostAgainstTruth(t *testing.T) {
 				t.Logf("W(%v) = %v ± %v; truly %v to %v", p.Window, p.Dirty, p.Err, lo, hi)
 			}
 			share := d.share(from, to)
-			if math.Abs(trace.VCPUs[0]-share) > 0.05+float64(2*tick)/float64(trace.Took) {
-				t.Errorf("CPU share %.2f; truly %.2f", trace.VCPUs[0], share)
+			if trace.VCPUs[0] < share-0.05-float64(2*tick)/float64(trace.Took) { // more where it had to wait for a core
+				t.Errorf("CPU share %.2f; truly %.2f, and what it waited", trace.VCPUs[0], share)
 			}
 			warnings := strings.Join(slices.DeleteFunc(trace.Warnings, func(w string) bool {
 				return strings.HasPrefix(w, "the host is busy") // it may be, while tests run

@@ -156,10 +156,20 @@ func TestNetworkIsSeenFromTheVM(t *testing.T) {
 
 func TestShares(t *testing.T) {
 	start := time.Now()
-	a := usage{at: start, cpu: map[int]uint64{1: 0, 2: 100, 4: 0}}
-	b := usage{at: start.Add(time.Second), cpu: map[int]uint64{1: 25, 2: 201, 3: 0}}
+	a := usage{at: start, cpu: map[int]time.Duration{1: 0, 2: time.Second, 4: 0}}
+	b := usage{at: start.Add(time.Second), cpu: map[int]time.Duration{1: time.Second / 4, 2: 2010 * time.Millisecond, 3: 0}}
 	if got, want := a.shares(b, []int{1, 2, 3, 4}), []float64{0.25, 1, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("shares %v; want %v", got, want)
+	}
+}
+
+func TestWaited(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"210785422 85070018 1154\n": 85070018, "": 0, "1 2": 0, "1 x 3": 0, "1 -5 3": 0,
+	} {
+		if got := parseWaited(in); got != want {
+			t.Errorf("%q: %v, want %v", in, got, want)
+		}
 	}
 }
 

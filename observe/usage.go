@@ -13,7 +13,7 @@ import (
 // usage is what the VM has used so far.
 type usage struct {
 	at    time.Time
-	cpu   map[int]uint64 // ticks, by vCPU thread
+	cpu   map[int]time.Duration // used, or waited for a core, by vCPU thread
 	taps  map[string]traffic
 	fault []string // what could not be had
 }
@@ -23,14 +23,14 @@ type traffic struct{ rx, tx uint64 }
 
 // usage reads the counters. What it cannot read is a warning, not an error: the memory is what a look is for.
 func (p process) usage(l vm.Layout) usage {
-	u := usage{at: time.Now(), cpu: map[int]uint64{}}
+	u := usage{at: time.Now(), cpu: map[int]time.Duration{}}
 	for _, tid := range l.VCPUs {
 		s, err := readStat(p.path("task/%d/stat", tid))
 		if err != nil {
 			u.fault = append(u.fault, fmt.Sprintf("the CPU share of vCPU thread %d is not known: %v", tid, err))
 			continue
 		}
-		u.cpu[tid] = s.cpu
+		u.cpu[tid] = time.Duration(s.cpu)*tick + p.waited(tid)
 	}
 	if len(l.VCPUs) == 0 {
 		u.fault = append(u.fault, "CPU shares are not known: the layout names no vCPU thread")
@@ -47,6 +47,29 @@ func (p process) usage(l vm.Layout) usage {
 		}
 	}
 	return u
+}
+
+// waited is how long a thread was ready to run and had no core. A vCPU that is never idle can be seen to use two thirds of
+// a core on a busy host, and has nothing to spare all the same. 0 where the kernel does not count it.
+func (p process) waited(tid int) time.Duration {
+	text, err := os.ReadFile(p.path("task/%d/schedstat", tid))
+	if err != nil {
+		return 0
+	}
+	return parseWaited(string(text))
+}
+
+// parseWaited reads /proc/PID/task/TID/schedstat: nanoseconds that it ran, nanoseconds that it waited, and how often.
+func parseWaited(s string) time.Duration {
+	f := strings.Fields(s)
+	if len(f) < 3 {
+		return 0
+	}
+	ns, err := strconv.ParseInt(f[1], 10, 64)
+	if err != nil || ns < 0 {
+		return 0
+	}
+	return time.Duration(ns)
 }
 
 // parseNetDev reads /proc/PID/net/dev: two lines of heading, then "name: " and 16 counters, of which the first is
@@ -68,7 +91,7 @@ func parseNetDev(s string) map[string]traffic {
 	return all
 }
 
-// shares is what each vCPU used of a core between u and later.
+// shares is what each vCPU used of a core, or would have used, between u and later.
 func (u usage) shares(later usage, vcpus []int) []float64 {
 	var shares []float64
 	for _, tid := range vcpus {
@@ -76,7 +99,7 @@ func (u usage) shares(later usage, vcpus []int) []float64 {
 		after, ok2 := later.cpu[tid]
 		var share float64
 		if took := later.at.Sub(u.at); ok && ok2 && took > 0 {
-			share = min(1, max(0, (float64(after)-float64(before))*float64(tick)/float64(took)))
+			share = min(1, max(0, float64(after-before)/float64(took)))
 		}
 		shares = append(shares, share)
 	}

@@ -16,12 +16,12 @@ const passJitter = 0.03
 // how much of its work a guest whose vCPU is always busy cannot do beside its own migration, what it loses at first where
 // nothing is cached yet (under TCG none of its code translated), and how fast pages of zeros are passed over.
 const (
-	queueVaries   = 0.08
+	queueVaries   = 0.33
 	readingVaries = 0.04
 	turnsVary     = 0.35 // e^(0.35 z) times as many
 	faultsVary    = 0.2
 	dragged       = 0.06 // share, of a guest whose vCPU is always busy; e^z times as much
-	coldStart     = 0.03 // seconds
+	coldStart     = 0.05 // seconds
 	coldVaries    = 0.07 // seconds; one that is paced catches up, so that less is lost than the downtime
 	coldBusy      = 0.5  // seconds, of a guest whose vCPU is always busy; e^z times as much
 	scanVaries    = 0.6  // e^(0.6 z) times as fast
@@ -117,14 +117,14 @@ func busiest(t vm.Trace) float64 {
 	return most
 }
 
-// drawn varies the constants by what they varied from one move to the next: the disk by an eighth, the rest by a quarter.
+// drawn varies the constants by what they varied from one move to the next: the disk by a sixth, the rest by a quarter.
 func (h Host) drawn(z func() float64) Host {
 	vary := func(d time.Duration, by float64) time.Duration {
 		return time.Duration(float64(d) * math.Max(0.2, 1+by*z()))
 	}
 	h.Setup, h.Switchover, h.Handover = vary(h.Setup, 0.25), vary(h.Switchover, 0.25), vary(h.Handover, 0.3)
 	h.Finish, h.FaultService = vary(h.Finish, 0.25), vary(h.FaultService, 0.25)
-	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.125*z()))
+	h.DiskRate *= vm.Rate(math.Max(0.2, 1+0.17*z()))
 	return h
 }
 

@@ -86,7 +86,7 @@ type Trace struct {
 	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve        Curve
 	Touched      Curve     `json:",omitempty"` // memory read or written within a window; nil: not known
-	VCPUs        []float64 // share of a core that each vCPU used, 0 to 1
+	VCPUs        []float64 // share of a core that each vCPU used or waited for, 0 to 1
 	NetIn        Rate      // into the VM
 	NetOut       Rate      // out of the VM
 	Class        Class

@@ -16,10 +16,10 @@ type migration struct {
 	f predict.Forecast
 }
 
-// trials are all of the study's.
-func trials(d study.Data) []results.Trial {
+// trials are all of some experiments.
+func trials(d study.Data, experiments []string) []results.Trial {
 	var all []results.Trial
-	for _, name := range experiments() {
+	for _, name := range experiments {
 		all = append(all, d.Trials(name)...)
 	}
 	return all

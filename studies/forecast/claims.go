@@ -11,24 +11,18 @@ import (
 	"walm/vm"
 )
 
-// claims are about what was written down before each migration, and about what the present version says from the same
-// looks: a mended model is held against the runs that showed what was to be mended, and against those that came after.
-func claims(fs []forecaster) []study.Claim {
+// claims are about what was written down before each migration, of what the model had not seen; about what its first
+// version had written down; and about what the present version says from the same looks, which it was tuned on.
+func claims(scopes []scope) []study.Claim {
 	all := []study.Claim{
-		{ID: "F-size", Text: "how much this rests on", Published: "300 migrations, 12 workloads, 6 methods", Check: size}}
-	for _, v := range []struct {
-		id, words string
-		f         forecaster
-	}{
-		{"F", "as written down before", fs[0]},
-		{"R", "by the present version, from the same looks", fs[1]},
-	} {
+		{ID: "size", Text: "how much this rests on", Published: "300 migrations, 12 workloads, 6 methods", Check: size}}
+	for _, v := range scopes {
 		claim := func(id, text, mark string, check func([]migration) study.Finding) {
-			all = append(all, study.Claim{ID: v.id + "-" + id, Text: text + ", " + v.words, Published: mark,
+			all = append(all, study.Claim{ID: v.id + "-" + id, Text: text + ", " + v.name, Published: mark,
 				Check: func(d study.Data) study.Finding {
-					of := by(v.f, trials(d))
+					of := v.of(d)
 					if len(of) == 0 {
-						return study.Missing("synthetic")
+						return study.Missing(v.experiments[0])
 					}
 					return check(of)
 				}})
@@ -42,7 +36,7 @@ func claims(fs []forecaster) []study.Claim {
 		claim("DT-in", "intervals of downtime hold what is measured", "80 and 95 %, within 5 points", cover(dt))
 		claim("loss-in", "intervals of service loss hold what is measured", "80 and 95 %, within 5 points", cover(loss))
 		claim("others", "total time of pre-copy, beside other ways to forecast it", "the least median error",
-			func(of []migration) study.Finding { return leastError(of, fs[2:]) })
+			func(of []migration) study.Finding { return leastError(of, forecasters()[2:]) })
 	}
 	return all
 }
@@ -73,7 +67,7 @@ func leastError(of []migration, others []forecaster) study.Finding {
 }
 
 func size(d study.Data) study.Finding {
-	all := by(forecaster{of: written}, trials(d))
+	all := by(forecaster{of: written}, trials(d, experiments()))
 	if len(all) == 0 {
 		return study.Missing("synthetic")
 	}

@@ -34,8 +34,8 @@ func world(times func(method vm.Method, random *rand.Rand) float64) studytest.Wo
 func TestGoodWorld(t *testing.T) {
 	d := studytest.Data(t, Study(), world(func(_ vm.Method, r *rand.Rand) float64 { return 1 + (r.Float64()-0.5)/40 }))
 	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
-		"F-size": study.Holds, "F-TMT": study.Holds, "F-TMT-p90": study.Holds, "F-bad": study.Holds, "F-DT": study.Holds,
-		"F-loss": study.Holds, "F-TMT-in": study.Holds, "F-DT-in": study.Holds, "F-loss-in": study.Holds,
+		"size": study.Holds, "U-TMT": study.Holds, "U-TMT-p90": study.Holds, "U-bad": study.Holds, "U-DT": study.Holds,
+		"U-loss": study.Holds, "U-TMT-in": study.Holds, "U-DT-in": study.Holds, "U-loss-in": study.Holds,
 	})
 }
 
@@ -47,8 +47,8 @@ func TestBadWorld(t *testing.T) {
 		return 1.25
 	}))
 	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
-		"F-TMT": study.Fails, "F-TMT-p90": study.Fails, "F-bad": study.Fails, "F-DT": study.Fails, "F-loss": study.Holds,
-		"F-TMT-in": study.Fails, "F-DT-in": study.Fails, "F-loss-in": study.Fails,
+		"U-TMT": study.Fails, "U-TMT-p90": study.Fails, "U-bad": study.Fails, "U-DT": study.Fails, "U-loss": study.Holds,
+		"U-TMT-in": study.Fails, "U-DT-in": study.Fails, "U-loss-in": study.Fails,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"walm/lab/results"
@@ -100,14 +101,14 @@ func megabytes(b vm.Bytes) time.Duration {
 func ninetyFive(s predict.Span) (lo, hi time.Duration) { return s.Lo95, s.Hi95 }
 
 // comparison is every forecaster on the same migrations, method by method.
-func comparison(fs []forecaster) study.Table {
+func comparison(s scope, fs []forecaster) study.Table {
 	return study.Table{
-		Caption: "Total time as others would have forecast it, from the same look and the same link: median error, 90th percentile, and bad ones",
+		Caption: "Total time as others would have forecast it, from the same look and the same link (" + strings.Join(s.experiments, " and ") + "): median error, 90th percentile, and bad ones",
 		Head:    []string{"forecaster", "method", "n", "TMT error", "p90", "bad"},
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
 			for _, f := range fs {
-				all := by(f, trials(d))
+				all := by(f, s.trials(d))
 				for _, method := range vm.Methods() {
 					of := where(all, func(m migration) bool { return m.Method == method })
 					if len(of) == 0 {

@@ -27,13 +27,13 @@ func seconds(s stats.Sample, q float64) string {
 	return time.Duration(s.Quantile(q) * float64(time.Second)).Round(time.Millisecond).String()
 }
 
-func byMethod(f forecaster) study.Table {
+func byMethod(s scope) study.Table {
 	return study.Table{
-		Caption: "Errors by method, " + f.name + ": median, 90th percentile, and how many of the 80 % and 95 % intervals held",
+		Caption: "Errors by method, " + s.name + ": median, 90th percentile, and how many of the 80 % and 95 % intervals held",
 		Head:    scoreHead("method"),
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			all := by(f, trials(d))
+			all := s.of(d)
 			for _, method := range vm.Methods() {
 				if of := where(all, func(m migration) bool { return m.Method == method }); len(of) > 0 {
 					rows = append(rows, score(string(method), of))
@@ -47,13 +47,13 @@ func byMethod(f forecaster) study.Table {
 	}
 }
 
-func byWorkload(f forecaster) study.Table {
+func byWorkload(s scope) study.Table {
 	return study.Table{
-		Caption: "Errors by workload, over all methods, " + f.name,
+		Caption: "Errors by workload, over all methods, " + s.name,
 		Head:    scoreHead("workload"),
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			all := by(f, trials(d))
+			all := s.of(d)
 			for _, w := range workloads(all) {
 				rows = append(rows, score(w, where(all, func(m migration) bool { return m.workload() == w })))
 			}
@@ -65,12 +65,12 @@ func byWorkload(f forecaster) study.Table {
 // shownWorst is how many of the worst forecasts are shown case by case.
 const shownWorst = 15
 
-func worst(f forecaster) study.Table {
+func worst(s scope) study.Table {
 	return study.Table{
-		Caption: "The forecasts of total time that were furthest off, case by case, " + f.name,
+		Caption: "The forecasts of total time that were furthest off, case by case, " + s.name,
 		Head:    []string{"workload", "method", "RAM", "link", "forecast", "measured", "load"},
 		Rows: func(d study.Data) [][]string {
-			all := where(by(f, trials(d)), func(m migration) bool { _, ok := m.relative(tmt); return ok || m.wrong() })
+			all := where(s.of(d), func(m migration) bool { _, ok := m.relative(tmt); return ok || m.wrong() })
 			slices.SortStableFunc(all, func(a, b migration) int {
 				if a.wrong() != b.wrong() {
 					return map[bool]int{true: -1, false: 1}[a.wrong()]
