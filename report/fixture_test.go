@@ -95,7 +95,7 @@ func base() move.Record {
 	f := pick(vm.Hybrid)
 	return move.Record{
 		ID: "01jd7q6zv0", VM: "vm1", Source: "QEMU 10.0.2, TCG", Target: "QEMU 10.0.2, TCG", Started: began, Trace: trace(),
-		Link: vm.Link{Bandwidth: 118.2e6, Err: 0.9e6, RTT: 212 * time.Microsecond, Source: "measured"},
+		Link: vm.Link{Bandwidth: 118.2e6, Err: 0.9e6, RTT: 212 * time.Microsecond, Queue: 12 * time.Millisecond, Source: "measured"},
 		Host: predict.Host{Setup: 31 * ms, Switchover: 19 * ms, Handover: 11 * ms, Finish: 24 * ms, FaultService: 640 * time.Microsecond,
 			DiskRate: 210e6, Source: "fitted from 41 moves"},
 		Policy: decide.Policy{Profile: decide.Balanced}, Forecasts: forecasts(),

@@ -38,7 +38,8 @@ func write(w io.Writer, d document) error {
 func newDocument(schema string, rec move.Record) document {
 	d := document{Schema: schema, Version: schemaVersion, Simulated: rec.Simulated, ID: rec.ID, VM: rec.VM,
 		Source: rec.Source, Target: rec.Target, When: text(rec.When), Started: moment(rec.Started), Trace: newTrace(rec.Trace),
-		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT)},
+		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT),
+			used(rec.Link.Queue.Seconds())},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
@@ -116,7 +117,7 @@ const level = 0.8
 func newParams(p vm.Params) paramsDoc {
 	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.PostcopyBandwidth)),
 		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
-		used(float64(p.ThrottleMax)), p.Preempt, used(float64(p.Multifd)), p.Postcopy}
+		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), p.Postcopy}
 }
 
 func newOutcome(rec move.Record) *outcomeDoc {

@@ -28,7 +28,7 @@ func Read(r io.Reader) (move.Record, error) {
 	rec := move.Record{ID: d.ID, VM: d.VM, Source: d.Source, Target: d.Target, Simulated: d.Simulated,
 		Trace: d.Trace.value(),
 		Link: vm.Link{Bandwidth: vm.Rate(or0(d.Link.Bandwidth.Value)), Err: vm.Rate(or0(d.Link.Bandwidth.StdErr)),
-			RTT: duration(d.Link.RTT), Source: d.Link.Bandwidth.Source},
+			RTT: duration(d.Link.RTT), Queue: duration(d.Link.Queue), Source: d.Link.Bandwidth.Source},
 		Host: predict.Host{Setup: duration(d.Host.Setup), Switchover: duration(d.Host.Switchover),
 			Handover: duration(d.Host.Handover), Finish: duration(d.Host.Finish), FaultService: duration(d.Host.FaultService),
 			DiskRate: vm.Rate(or0(d.Host.DiskRate)), Source: d.Host.Source},
@@ -70,7 +70,7 @@ func (d paramsDoc) value() vm.Params {
 	return vm.Params{DowntimeLimit: duration(d.DowntimeLimit), Bandwidth: vm.Rate(or0(d.Bandwidth)),
 		PostcopyBandwidth: vm.Rate(or0(d.PostcopyBandwidth)), Passes: int(or0(d.Passes)),
 		ThrottleInitial: int(or0(d.ThrottleInitial)), ThrottleIncrement: int(or0(d.ThrottleIncrement)),
-		ThrottleMax: int(or0(d.ThrottleMax)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)), Postcopy: d.Armed}
+		ThrottleMax: int(or0(d.ThrottleMax)), ThrottleTrigger: int(or0(d.ThrottleTrigger)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)), Postcopy: d.Armed}
 }
 
 func (d event) value(started time.Time) vm.Event {

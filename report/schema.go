@@ -86,6 +86,7 @@ type touch struct {
 type linkDoc struct {
 	Bandwidth figure   `json:"bandwidth_bytes_per_second"`
 	RTT       *float64 `json:"rtt_seconds"`
+	Queue     *float64 `json:"queue_seconds"`
 }
 
 type hostDoc struct {
@@ -123,6 +124,7 @@ type paramsDoc struct {
 	ThrottleInitial   *float64 `json:"throttle_initial_percent"`
 	ThrottleIncrement *float64 `json:"throttle_increment_percent"`
 	ThrottleMax       *float64 `json:"throttle_max_percent"`
+	ThrottleTrigger   *float64 `json:"throttle_trigger_percent"`
 	Preempt           bool     `json:"preempt"`
 	Multifd           *float64 `json:"multifd_channels"`
 	Armed             bool     `json:"post_copy_armed"`
