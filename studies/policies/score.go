@@ -29,7 +29,8 @@ type costs map[decide.Profile]float64
 
 // round is one workload on one link in one block: every policy has moved the same guest.
 type round struct {
-	name     string // its cell but for the policy
+	name     string // its cell but for the policy, and its block
+	cell     string // its cell but for the policy
 	class    vm.Class
 	by       map[string]costs
 	censored map[string]bool // what its policy's move cost is a lower bound
@@ -46,7 +47,7 @@ func rounds(t study.Trials) []round {
 		if !ok {
 			i = len(all)
 			at[key] = i
-			all = append(all, round{name: key, by: map[string]costs{}, censored: map[string]bool{}})
+			all = append(all, round{name: key, cell: setting(trial), by: map[string]costs{}, censored: map[string]bool{}})
 		}
 		all[i].add(trial)
 	}
@@ -74,9 +75,44 @@ func (r *round) add(t results.Trial) {
 }
 
 // name is a trial's block and its cell without policy and profile.
-func name(t results.Trial) string {
+func name(t results.Trial) string { return fmt.Sprintf("%s, block %d", setting(t), t.Block) }
+
+func setting(t results.Trial) string {
 	c := slices.DeleteFunc(slices.Clone(t.Cell), func(l experiment.Level) bool { return l.Factor == who || l.Factor == profile })
-	return fmt.Sprintf("%s, block %d", c, t.Block)
+	return fmt.Sprint(c)
+}
+
+// mean joins the rounds of one cell into one, with mean costs: what a choice costs in the long run. What a policy did not
+// end in one of them it does not end in the mean.
+func mean(all []round) []round {
+	var cells []round
+	for _, r := range all {
+		i := slices.IndexFunc(cells, func(c round) bool { return c.cell == r.cell })
+		if i < 0 {
+			cells = append(cells, average(slices.DeleteFunc(slices.Clone(all), func(x round) bool { return x.cell != r.cell })))
+		}
+	}
+	return cells
+}
+
+func average(of []round) round {
+	m := round{name: of[0].cell, cell: of[0].cell, class: of[0].class, by: map[string]costs{}, censored: map[string]bool{}}
+	for policy := range of[0].by {
+		m.by[policy] = costs{}
+		for _, p := range profiles() {
+			sum, n := 0.0, 0
+			for _, r := range of {
+				m.censored[policy] = m.censored[policy] || r.censored[policy]
+				if c, ok := r.by[policy][p]; ok {
+					sum, n = sum+c, n+1
+				}
+			}
+			if n > 0 {
+				m.by[policy][p] = sum / float64(n)
+			}
+		}
+	}
+	return m
 }
 
 // oracle is the least that any of the constant methods cost in the round: what one who had tried them all would take.

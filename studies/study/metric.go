@@ -2,9 +2,11 @@ package study
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"walm/decide"
+	"walm/lab/guest/load"
 	"walm/lab/results"
 	"walm/predict"
 )
@@ -61,8 +63,14 @@ func ofEnded(of func(results.Trial) (time.Duration, bool)) func(results.Trial) (
 	}
 }
 
+// workless is a guest that does nothing that could be counted.
+func workless(w load.Workload) bool {
+	return !slices.ContainsFunc(w, func(p load.Part) bool { return p.Kind != load.Idle && p.Kind != load.Static })
+}
+
 // CostUnder is what a move cost by the cost that walm publishes for a profile. Of one that had not ended it is a lower
-// bound: what it had cost at its limit.
+// bound: what it had cost at its limit. Service loss is at least the downtime: the lab's guests are paced by their own
+// clock, which stands still as they do, so that what is told to be less is noise of the throughput before and after.
 func CostUnder(p decide.Profile) Metric {
 	return Metric{"cost", "s", func(t results.Trial) (float64, bool) {
 		if t.Status != results.Done && t.Status != results.Censored {
@@ -73,11 +81,15 @@ func CostUnder(p decide.Profile) Metric {
 		if t.Status == results.Censored {
 			tmt = max(tmt, t.Setup.Limit)
 		}
-		if t.Outcome.Loss != nil {
+		switch {
+		case t.Outcome.Loss != nil:
 			lost = t.Outcome.Loss.Lost
-		} else if t.Status == results.Done {
+		case t.Status == results.Done && workless(t.Setup.Workload):
+			// no work of its own: what is lost is what its clients wait for
+		case t.Status == results.Done:
 			return 0, false
 		}
+		lost = max(lost, t.Outcome.DT)
 		switch {
 		case t.Method.Postcopies():
 			exposed = tmt - t.Precopy
