@@ -32,6 +32,8 @@ type Machine struct {
 	ends      vm.Ends
 	history   decide.History
 	polled    time.Time // when Adjust was last asked between boundaries
+	sent      vm.Bytes  // the last reading's
+	grew      time.Time // when that was last more than before
 	decisions []Decision
 	notes     []Note
 }

@@ -63,10 +63,30 @@ func (m *Machine) poll(now time.Time) []vm.Act {
 	return nil
 }
 
+// silence is how long nothing may get through while memory is copied. TCP itself goes on trying for a quarter of an hour
+// over a link that was cut, and QEMU with it; a cut of ten seconds must be survived. KubeVirt's stall budget is as long.
+const silence = 40 * time.Second
+
+// silent gives up a copy that nothing of has got through for too long: the VM runs at the source and stays there.
+func (m *Machine) silent(now time.Time, sent vm.Bytes) []vm.Act {
+	if sent != m.sent || m.state != Copying || m.postcopy {
+		m.sent, m.grew = sent, now
+		return nil
+	}
+	if now.Sub(m.grew) < silence {
+		return nil
+	}
+	return m.giveUp(now, false, fmt.Sprintf("nothing has got through to the destination for %s: look at the link between the hosts, and"+
+		" at whether the destination's QEMU answers", silence))
+}
+
 // reading takes a reading. The first one of a pass stands in for a boundary that came without.
 func (m *Machine) reading(now time.Time, e vm.Event) []vm.Act {
 	if e.Progress == nil {
 		return nil
+	}
+	if acts := m.silent(now, e.Progress.Transferred); acts != nil {
+		return acts
 	}
 	m.history.Link, m.history.Now = max(m.history.Link, e.Progress.Rate), *e.Progress
 	if m.boundary == 0 || e.Progress.Pass < m.boundary {

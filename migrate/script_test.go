@@ -130,6 +130,10 @@ func scripted(t *testing.T, w []string) Event {
 	case vm.EventProgress:
 		n, _ := strconv.Atoi(w[2])
 		e.Progress = &vm.Progress{Pass: n, Remaining: 100 * vm.MiB}
+		if len(w) > 3 {
+			sent, _ := strconv.Atoi(w[3])
+			e.Progress.Transferred = vm.Bytes(sent) * vm.MiB
+		}
 	case vm.EventLost:
 		e.Err = rest(2)
 	case vm.EventStop, vm.EventResume, vm.EventPanic:
