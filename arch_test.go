@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"journal":          nil,
 	"internal/netns":   nil,
 	"internal/backlog": nil,
+	"internal/nearest": nil,
 	"hypervisor/qmp":   {"internal/backlog"},
 	"observe":          {"vm"},
 	"predict":          {"vm"},
@@ -36,7 +37,7 @@ var allowed = map[string][]string{
 	"hypervisor/libvirt":             {"vm", "hypervisor/libvirt/rpc", "hypervisor/libvirt/preflight", "internal/..."},
 	"hypervisor/libvirt/rpc":         {"internal/backlog"},
 	"hypervisor/libvirt/rpc/rpctest": {"hypervisor/libvirt/rpc"},
-	"hypervisor/libvirt/virsh":       {"vm"},
+	"hypervisor/libvirt/virsh":       {"vm", "internal/nearest"},
 	"hypervisor/libvirt/preflight":   {"vm"},
 
 	"hypervisor/qmp/qmptest": {"hypervisor/qmp"},

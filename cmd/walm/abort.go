@@ -19,24 +19,36 @@ import (
 
 func newAbort() *cobra.Command {
 	var dir string
+	var libvirt connection
 	cmd := &cobra.Command{
-		Use:   "abort VM",
-		Short: "Cancel a VM's migration; it runs on at the source",
+		Use:     "abort VM",
+		Aliases: []string{"domjobabort"},
+		Short:   "Cancel a VM's migration; it runs on at the source",
 		Long: `abort cancels the migration of a VM, whether a walm runs it or something else does. A migration in post-copy cannot be
 cancelled: the VM runs at the destination already and part of its memory is still at the source.
 
 The exit code is 0 once the VM is known to run on at the source, and 1 if there was nothing to cancel or it was too
 late.`,
-		Example: "  walm abort qmp+unix:///run/a.qmp",
-		Args:    oneVM,
+		Example: `  walm abort -c qemu:///system vm1
+  walm abort qmp+unix:///run/a.qmp`,
+		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			said, err := abort(cmd.Context(), args[0], dir)
+			socket, err := libvirt.bySocket(args[0])
+			if err != nil {
+				return err
+			}
+			end := func() (string, error) { return abort(cmd.Context(), args[0], dir) }
+			if !socket {
+				end = func() (string, error) { return abortDomain(cmd.Context(), libvirt, args[0], dir) }
+			}
+			said, err := end()
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), said)
 			}
 			return err
 		},
 	}
+	libvirt.flags(cmd.Flags())
 	cmd.Flags().StringVar(&dir, "state-dir", "", "folder with walm's journal (default: $WALM_STATE or /var/lib/walm)")
 	return cmd
 }
@@ -56,7 +68,7 @@ func abort(ctx context.Context, uri, dir string) (string, error) {
 	var busy *journal.ErrBusy
 	switch {
 	case errors.As(err, &busy):
-		return interrupt(ctx, dir, path, busy.PID)
+		return interrupt(ctx, dir, journalName(path), busy.PID, func(ctx context.Context) (string, error) { return ended(ctx, path) })
 	case err != nil:
 		return "", err
 	}
@@ -72,8 +84,9 @@ func abort(ctx context.Context, uri, dir string) (string, error) {
 	return "cancelled: the VM runs on", nil
 }
 
-// interrupt tells the walm that holds the VM to give up, as Ctrl-C there would, and waits until it has let go.
-func interrupt(ctx context.Context, dir, path string, pid int) (string, error) {
+// interrupt tells the walm that holds the VM's journal to give up, as Ctrl-C there would, waits until it has let go, and
+// then asks what became of the VM.
+func interrupt(ctx context.Context, dir, id string, pid int, ended func(context.Context) (string, error)) (string, error) {
 	name, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if pid == 0 || err != nil || !strings.HasPrefix(filepath.Base(name), "walm") {
 		return "", fail(exitBusy, "the VM is held by process %d, which is no walm: end it there", pid)
@@ -86,10 +99,10 @@ func interrupt(ctx context.Context, dir, path string, pid int) (string, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		log, err := journal.Open(dir, journalName(path))
+		log, err := journal.Open(dir, id)
 		if err == nil {
 			defer log.Close()
-			return ended(ctx, path)
+			return ended(ctx)
 		}
 		select {
 		case <-ctx.Done():

@@ -35,7 +35,7 @@ func one(what string) cobra.PositionalArgs {
 }
 
 func oneVM(cmd *cobra.Command, args []string) error {
-	return one("a VM by its QMP socket, such as qmp+unix:///run/a.qmp")(cmd, args)
+	return one("a VM: a libvirt domain, or a QMP socket such as qmp+unix:///run/a.qmp")(cmd, args)
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

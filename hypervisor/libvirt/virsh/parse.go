@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"walm/internal/nearest"
 )
 
 // Parse reads a line such as "virsh -c qemu:///system migrate --live vm1 qemu+tls://beta/system", and refuses what no
@@ -177,40 +179,19 @@ func (l *Line) positions(all []option, seen map[string]bool, words []string) err
 }
 
 func find(all []option, name string) (option, error) {
-	near, best := "", 3
+	var names []string
 	for _, o := range all {
 		if o.name == name {
 			return o, nil
 		}
-		if d := distance(o.name, name); d < best && o.instead == "" {
-			near, best = o.name, d
+		if o.instead == "" {
+			names = append(names, o.name)
 		}
 	}
-	if near != "" {
-		return option{}, fmt.Errorf("unknown option --%s of virsh migrate; is --%s meant?", name, near)
+	if near := nearest.To(name, names); len(near) > 0 {
+		return option{}, fmt.Errorf("unknown option --%s of virsh migrate; is --%s meant?", name, strings.Join(near, " or --"))
 	}
 	return option{}, fmt.Errorf("unknown option --%s of virsh migrate", name)
-}
-
-// distance is how many letters have to be put in, left out or changed to make a of b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // check refuses what virsh or libvirt would refuse.
