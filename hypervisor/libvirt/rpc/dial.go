@@ -42,10 +42,20 @@ func Dial(ctx context.Context, uri string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, err)
 	}
-	c := start(conn)
-	if err := c.open(ctx, driver+"://"+u.Path); err != nil {
-		c.Close()
+	c, err := Over(ctx, conn, driver+"://"+u.Path)
+	if err != nil {
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, err)
+	}
+	return c, nil
+}
+
+// Over speaks to the daemon at the other end of conn, which it closes at its end and where it fails. driver is what the
+// daemon calls it, such as "qemu:///system".
+func Over(ctx context.Context, conn net.Conn, driver string) (*Conn, error) {
+	c := start(conn)
+	if err := c.open(ctx, driver); err != nil {
+		c.Close()
+		return nil, err
 	}
 	return c, nil
 }

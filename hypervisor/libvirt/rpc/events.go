@@ -63,10 +63,16 @@ func (c *Conn) Register(ctx context.Context, kind EventKind) error {
 	return err
 }
 
-// RegisterMonitor asks for the events of the domain's QEMU. Unlike a command to its monitor this taints nothing.
-func (c *Conn) RegisterMonitor(ctx context.Context, d Domain) error {
-	args := new(encoder).u32(1).domain(d).absent().u32(0)
-	_, err := askOf(ctx, c, progQEMU, procRegisterMonitor, args, (*decoder).i32)
+// RegisterMonitor asks for the events of the QEMU of a domain, or of all of the host's where none is given. Unlike a
+// command to its monitor this taints nothing.
+func (c *Conn) RegisterMonitor(ctx context.Context, of ...Domain) error {
+	args := new(encoder)
+	if len(of) == 0 {
+		args.absent()
+	} else {
+		args.u32(1).domain(of[0])
+	}
+	_, err := askOf(ctx, c, progQEMU, procRegisterMonitor, args.absent().u32(0), (*decoder).i32)
 	return err
 }
 
