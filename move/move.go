@@ -45,11 +45,18 @@ type Request struct {
 	Policy  decide.Policy
 	Steer   func(vm.Trace, vm.Link) peer.Steering // somebody else's policy, begun anew; nil: walm chooses
 	Tune    func(vm.Method, vm.Params) vm.Params  // the user's own parameters; nil: none
+	Order   *Order                                // what the user wants done at a time; nil: nothing
 	Shadow  bool                                  // in flight nothing is done but kept to the deadline: what would be is written down
 	Witness Witness                               // nil: none
 	Journal migrate.Journal                       // nil: none
 	Step    func(string)                          // told what goes on; nil: nobody
 	Watch   func(migrate.Update)                  // told of every change while the VM moves; nil: nobody
+}
+
+// Order is a move that the user wants made once the migration has lasted so long, whoever steers it until then.
+type Order struct {
+	After time.Duration
+	Move  decide.Move // decide.StopAndFinish, decide.SwitchNow or decide.GiveUp
 }
 
 // Advise looks at the VM, forecasts every method and chooses one. Nothing moves. Where no method can meet the limits
@@ -75,6 +82,8 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 	}
 	rec.Plan, rec.Forecasts, err = r.question(seen, rec.Link).Answer()
 	if r.Steer != nil {
+		own := rec.Plan
+		rec.Own = &own
 		err = r.follow(&rec, seen)
 	}
 	return rec, err

@@ -1,6 +1,7 @@
 package move
 
 import (
+	"fmt"
 	"time"
 
 	"walm/decide"
@@ -16,8 +17,8 @@ const poll = time.Second
 func (r Request) machine(rec Record) *migrate.Machine {
 	if r.Steer != nil {
 		s := r.Steer(rec.Trace, rec.Link)
-		m := migrate.New(rec.Plan, s.Next)
-		m.Poll = s.Poll
+		m := migrate.New(rec.Plan, r.Order.first(s.Next))
+		m.Poll = r.Order.poll(s.Poll)
 		return m
 	}
 	plan := rec.Plan // as it is adjusted
@@ -25,7 +26,7 @@ func (r Request) machine(rec Record) *migrate.Machine {
 	before.Trace.Curve, _ = observe.Clean(rec.Trace.Curve)
 	var lately []decide.Reading
 	var would decide.Move // what was last left undone
-	m := migrate.New(plan, func(now time.Time, h decide.History) decide.Adjustment {
+	m := migrate.New(plan, r.Order.first(func(now time.Time, h decide.History) decide.Adjustment {
 		h.Link, h.Before = rec.Link.Bandwidth, &before
 		h.Lately = lately
 		h.Read(now)
@@ -45,7 +46,33 @@ func (r Request) machine(rec Record) *migrate.Machine {
 			plan.Params.DowntimeLimit = a.Limit
 		}
 		return a
-	})
-	m.Poll = poll
+	}))
+	m.Poll = r.Order.poll(poll)
 	return m
+}
+
+// first puts an order before whoever steers. It is given once: what comes of it is the machine's to see to.
+func (o *Order) first(next func(time.Time, decide.History) decide.Adjustment) func(time.Time, decide.History) decide.Adjustment {
+	if o == nil {
+		return next
+	}
+	given := false
+	return func(now time.Time, h decide.History) decide.Adjustment {
+		switch {
+		case given:
+			return decide.Adjustment{Move: decide.GoOn, Reason: "what was ordered is done"}
+		case now.Sub(h.Started) < o.After:
+			return next(now, h)
+		}
+		given = true
+		return decide.Adjustment{Move: o.Move, Reason: fmt.Sprintf("it has lasted for %s, as long as it was given", o.After)}
+	}
+}
+
+// poll is how often a move is looked at, an order's time being one to be kept: ten times a second, as often as readings come.
+func (o *Order) poll(otherwise time.Duration) time.Duration {
+	if o == nil || otherwise > 0 && otherwise < poll/10 {
+		return otherwise
+	}
+	return poll / 10
 }

@@ -36,6 +36,7 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 	p.table([]string{"", "method", "total time", "downtime", "service loss", "bytes", "converges", "cost"},
 		[]bool{false, false, true, true, true, true, true, true}, rows)
 	p.choice(rec.Plan)
+	p.own(rec.Own)
 	p.forecastWarnings(rec)
 	return p.flush(w)
 }
@@ -63,6 +64,21 @@ func (p *page) choice(plan decide.Plan) {
 		}
 	}
 	p.table(nil, []bool{false, false, false}, rows)
+}
+
+// own shows what walm would have chosen where it was not asked.
+func (p *page) own(plan *decide.Plan) {
+	switch {
+	case plan == nil:
+	case plan.Method == "":
+		p.line("\n%s %s", p.paint(bold, "walm would have chosen none:"), clean(plan.Reason.Why))
+	default:
+		s := "walm would have chosen " + string(plan.Method)
+		if list := params(plan.Params); list != "" {
+			s += " (" + list + ")"
+		}
+		p.line("\n%s %s", p.paint(bold, s+":"), clean(plan.Reason.Why))
+	}
 }
 
 // choiceLines say how sure a choice is and what would have turned it, or what would make one possible.
