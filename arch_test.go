@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"internal/netns":   nil,
 	"internal/backlog": nil,
 	"internal/nearest": nil,
+	"internal/procfs":  nil,
 	"hypervisor/qmp":   {"internal/backlog"},
 	"observe":          {"vm"},
 	"predict":          {"vm"},
@@ -32,7 +33,7 @@ var allowed = map[string][]string{
 	"learn":            {"vm", "observe", "predict", "decide", "migrate", "measure", "move", "stats"},
 	"move":             {"vm", "observe", "predict", "decide", "decide/peer", "migrate", "measure"},
 	"report":           {"vm", "predict", "decide", "measure", "move", "stats"},
-	"hypervisor/qemu":  {"vm", "hypervisor/qmp", "internal/netns", "internal/backlog"},
+	"hypervisor/qemu":  {"vm", "hypervisor/qmp", "internal/..."},
 
 	"hypervisor/libvirt":             {"vm", "hypervisor/libvirt/rpc", "hypervisor/libvirt/preflight", "internal/..."},
 	"hypervisor/libvirt/rpc":         {"internal/backlog"},

@@ -1,0 +1,132 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"walm/hypervisor/libvirt/rpc"
+	"walm/vm"
+)
+
+// start has libvirt migrate, and returns when the migration is under way or was refused.
+func (p *Pair) start(ctx context.Context, m vm.Method, params vm.Params) error {
+	c, err := p.from.get(ctx)
+	if err != nil {
+		return err
+	}
+	// A job that somebody began since Prepare is not taken for ours, and not cancelled as ours.
+	if job, err := c.JobStats(ctx, p.id(), false); err != nil {
+		return err
+	} else if job.Type.Active() {
+		return errors.New("somebody else has begun a job of the domain: see walm jobinfo")
+	}
+	return p.call(ctx, c, p.Options.flags(m, params), p.Options.params(m, params))
+}
+
+// answered is how often is looked whether libvirt has begun.
+const answered = 20 * time.Millisecond
+
+// call asks libvirt to migrate. It answers when all is over, seconds after the VM has moved; until then its job tells.
+func (p *Pair) call(ctx context.Context, c *rpc.Conn, flags rpc.MigrateFlags, params rpc.Params) error {
+	over, failed := make(chan struct{}), make(chan error, 1)
+	p.mu.Lock()
+	if p.known.calling {
+		p.mu.Unlock()
+		return errors.New("libvirt has not answered the last call yet")
+	}
+	p.known.calling, p.known.failure, p.known.cancelled = true, nil, false
+	p.over = over
+	p.mu.Unlock()
+	p.working.Go(func() {
+		defer close(over)
+		var err error
+		if p.Options.Direct {
+			err = p.direct(p.ctx, c, flags, params)
+		} else {
+			err = c.Migrate(p.ctx, p.id(), p.Options.Peer, params, flags)
+		}
+		failed <- err
+		p.answer(err)
+	})
+	tick := time.NewTicker(answered)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-failed:
+			return err // nil: it was over before it was seen to begin
+		case <-ctx.Done():
+			return fmt.Errorf("wait for libvirt to begin: %w", ctx.Err())
+		case <-tick.C:
+			job, err := c.JobStats(ctx, p.id(), false)
+			if err == nil && job.Type.Active() && migratesOut(job) {
+				return nil
+			}
+		}
+	}
+}
+
+// answer takes libvirt's answer to the call. An error that is not libvirt's own says nothing of the migration, which goes
+// on from host to host without walm.
+func (p *Pair) answer(err error) {
+	if p.ctx.Err() != nil {
+		return
+	}
+	out := vm.Event{At: time.Now(), Kind: vm.EventStatus, Side: vm.Source}
+	switch {
+	case err == nil:
+		was := p.knows().away
+		p.note(func(k *known) { k.calling, k.cancelling, k.away = false, false, true })
+		if was {
+			return // the source told so itself
+		}
+		out.Status = vm.StatusCompleted
+	case !refused(err) && !errors.Is(err, errGivenUp):
+		p.note(func(k *known) { k.calling, k.cancelling = false, false })
+		out = vm.Event{At: out.At, Kind: vm.EventLost, Side: vm.Source, Err: "how the migration ends is not told any more: " + err.Error()}
+	default:
+		out.Status, out.Err = vm.StatusFailed, err.Error()
+		p.note(func(k *known) {
+			k.calling, k.cancelling, k.failure = false, false, err
+			if k.cancelled = errors.Is(err, rpc.OperationAborted); k.cancelled {
+				out.Status = vm.StatusCancelled
+			}
+		})
+	}
+	p.tell(out)
+}
+
+// Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does
+// not end it. Both hosts must still hold their part of the VM (libvirt 8.5).
+func (p *Pair) Recover(ctx context.Context) error {
+	ends, err := p.Look(ctx)
+	switch {
+	case err != nil:
+		return err
+	case ends.Source.Status != vm.StatusPostcopyPaused && ends.Destination.Status != vm.StatusPostcopyPaused:
+		return fmt.Errorf("post-copy is not interrupted: the source says %s %s, the destination %s %s", ends.Source.Run,
+			ends.Source.Status, ends.Destination.Run, ends.Destination.Status)
+	}
+	c, err := p.from.get(ctx)
+	if err != nil {
+		return err
+	}
+	p.note(func(k *known) { k.postcopy = true })
+	flags := p.Options.flags(vm.PostCopy, vm.Params{}) | rpc.PostcopyResume
+	if err := p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{})); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	p.mu.Lock()
+	over := p.over
+	p.mu.Unlock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+		return fmt.Errorf("the recovery goes on without walm: %w", ctx.Err())
+	}
+	if k := p.knows(); k.failure != nil {
+		return fmt.Errorf("recover: %w", k.failure)
+	}
+	return nil
+}
