@@ -44,6 +44,7 @@ type core struct {
 	state     State
 	phase     State // the last state that was not Unknown
 	ended     bool
+	takesUp   bool // a recovery that has not looked yet
 	stop      bool // an interrupt is waiting for the end of a switch
 	willed    bool // it was given up because someone wanted it, not because it failed
 	looking   bool // a Look is unanswered
@@ -131,6 +132,10 @@ func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 
 func (m *Machine) begin(now time.Time) []vm.Act {
 	m.heard, m.history.Started, m.polled = now, now, now
+	if m.takesUp {
+		m.enter(now, Preparing, "both ends are asked what was interrupted")
+		return m.look(now)
+	}
 	acts := []vm.Act{m.act(vm.ActPrepare)}
 	if !m.offline {
 		m.enter(now, Preparing, string(m.plan.Method)+" begins")
@@ -163,6 +168,9 @@ func (m *Machine) wasRefused(now time.Time, r Refused) []vm.Act {
 		}
 		return m.look(now)
 	case vm.ActCancel:
+		return m.look(now)
+	case vm.ActRecover:
+		m.cause = why
 		return m.look(now)
 	case vm.ActPostcopy:
 		m.postAgain = true

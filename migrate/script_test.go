@@ -64,6 +64,9 @@ func play(t *testing.T, script string) string {
 				m.Poll, _ = time.ParseDuration(w[3])
 			}
 			continue
+		case "recovery":
+			m = Recovery()
+			continue
 		case "after":
 			d, err := time.ParseDuration(w[1])
 			if err != nil {

@@ -9,6 +9,9 @@ import (
 // looked takes a look at both ends, the only thing that ends a move.
 func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	m.ends = e
+	if m.takesUp {
+		return m.takeUp(now, e)
+	}
 	m.ran = m.ran || hasRun(e.Destination.Run)
 	if alive(e.Source) || alive(e.Destination) {
 		m.heard = now
@@ -41,6 +44,9 @@ func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	case moved:
 		return m.end(now, Completed, why)
 	case interrupted:
+		if m.cause != "" {
+			why = m.cause + "; " + why
+		}
 		return m.end(now, Paused, why)
 	case lost:
 		return m.end(now, Lost, why)

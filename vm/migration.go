@@ -121,6 +121,7 @@ const (
 	ActRestore      ActKind = "restore"       // offline: state from the file; ends with EventDone
 	ActResume       ActKind = "resume"        // run the VM at the destination
 	ActResumeSource ActKind = "resume-source" // run the VM at the source again
+	ActRecover      ActKind = "recover"       // take up an interrupted post-copy: once accepted, neither end says postcopy-paused
 	ActRelease      ActKind = "release"       // give back what prepare took: files, parameters
 )
 

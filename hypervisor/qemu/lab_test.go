@@ -47,6 +47,12 @@ func fixture(t *testing.T, l *lab.Lab) migratetest.Fixture {
 				t.Error(err)
 			}
 		},
+		Cut: func() {
+			if err := pair.Interrupt(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+		Mend:  func() {},
 		Check: l.Verify,
 		Close: func() {
 			if err := l.Settle(where(t, l)); err != nil {

@@ -133,6 +133,8 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 		return dst.Do(ctx, "cont", nil, nil)
 	case vm.ActResumeSource:
 		return src.Do(ctx, "cont", nil, nil)
+	case vm.ActRecover:
+		return p.recover(ctx)
 	case vm.ActRelease:
 		return p.release(ctx)
 	}

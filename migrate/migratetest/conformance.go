@@ -21,6 +21,8 @@ type Fixture struct {
 	Running func(context.Context, vm.Side) (bool, error)
 	// KillDestination ends the destination at once, as a crash would.
 	KillDestination func()
+	// Cut breaks the stream of a migration so that both ends notice, Mend lets one be had again.
+	Cut, Mend func()
 	// Check is the guest's own word on its memory after a move, where it has one. May be nil.
 	Check func(context.Context, vm.Side) error
 	Close func()
@@ -39,7 +41,7 @@ type Suite struct {
 	Within time.Duration
 }
 
-// Conformance checks what migrate relies on of a driver: twelve cases, each with a VM of its own.
+// Conformance checks what migrate relies on of a driver: thirteen cases, each with a VM of its own.
 func Conformance(t *testing.T, s Suite) {
 	if s.Methods == nil {
 		s.Methods = vm.Methods()
@@ -77,6 +79,15 @@ func Conformance(t *testing.T, s Suite) {
 		if !strings.Contains(res.Refused, "post-copy") {
 			c.t.Errorf("the interrupt was not refused with its reason: %q", res.Refused)
 		}
+	})
+	s.run(t, "an interrupted post-copy is taken up again", vm.PostCopy, func(c *kase) {
+		c.plan.Params.PostcopyBandwidth = s.Slow
+		c.on(at(migrate.Postcopying), c.f.Cut)
+		if res := c.run(); res.State != migrate.Paused {
+			c.t.Fatalf("state %s, %s; want %s", res.State, res.Reason, migrate.Paused)
+		}
+		c.f.Mend()
+		c.recovers()
 	})
 	s.run(t, "a destination that dies while it copies leaves the VM at the source", vm.PreCopy, func(c *kase) {
 		c.plan.Params.Bandwidth = s.Slow
@@ -183,6 +194,19 @@ func (c *kase) moves() migrate.Result {
 		c.t.Error(problem)
 	}
 	return res
+}
+
+// recovers wants a machine that knows nothing of the move to bring it to its end.
+func (c *kase) recovers() {
+	c.t.Helper()
+	if err := c.f.Hypervisor.Do(c.ctx, vm.Act{Kind: vm.ActBandwidth, Method: vm.PostCopy}); err != nil { // the rest need not be slow
+		c.t.Errorf("lift the cap: %v", err)
+	}
+	res, err := migrate.Run(c.ctx, c.f.Hypervisor, migrate.Recovery(), migrate.Watch{})
+	if err != nil || res.State != migrate.Completed {
+		c.t.Errorf("state %s, %s, %v; want %s", res.State, res.Reason, err, migrate.Completed)
+	}
+	c.runs(vm.Destination)
 }
 
 // stays wants the VM at the source.

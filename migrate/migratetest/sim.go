@@ -243,6 +243,8 @@ func (s *Sim) do(a vm.Act) error {
 		s.setRun(vm.Destination, vm.RunStateRunning)
 	case vm.ActResumeSource:
 		s.setRun(vm.Source, vm.RunStateRunning)
+	case vm.ActRecover:
+		return s.recover()
 	case vm.ActRelease:
 	default:
 		return fmt.Errorf("%w: %q", errors.ErrUnsupported, a.Kind)

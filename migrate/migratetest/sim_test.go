@@ -33,6 +33,8 @@ func TestSimConforms(t *testing.T) {
 				Hypervisor:      s,
 				Running:         func(_ context.Context, side vm.Side) (bool, error) { return s.Running(side), nil },
 				KillDestination: func() { s.Break(DestinationDies) },
+				Cut:             func() { s.Break(LinkCut) },
+				Mend:            func() { s.Break(LinkBack) },
 				Close:           s.Close,
 			}
 		},

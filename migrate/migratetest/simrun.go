@@ -1,6 +1,8 @@
 package migratetest
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"walm/vm"
@@ -196,6 +198,12 @@ func (s *Sim) runPostcopy() {
 	s.setRun(vm.Destination, vm.RunStateRunning)
 	j.downtime = time.Since(j.stopped)
 	s.setStatus(vm.Destination, vm.StatusPostcopyActive, "")
+	s.flow()
+}
+
+// flow sends what is left behind a VM that runs at the destination.
+func (s *Sim) flow() {
+	j := &s.job
 	var still time.Duration
 	for n := 0; j.left+j.zeros > 0; n++ {
 		if !s.send(capped(s.spec.Link, s.params.PostcopyBandwidth), &still) {
@@ -220,6 +228,20 @@ func (s *Sim) fail() {
 		return
 	}
 	s.undo(vm.StatusFailed, why)
+}
+
+// recover takes up a post-copy that broke, with what was left to send.
+func (s *Sim) recover() error {
+	switch {
+	case s.ends[vm.Source].status != vm.StatusPostcopyPaused:
+		return fmt.Errorf("recover: the source's migration is %s", s.ends[vm.Source].status)
+	case s.cut:
+		return errors.New("recover: the link is cut")
+	}
+	s.setStatus(vm.Destination, vm.StatusPostcopyActive, "")
+	s.setStatus(vm.Source, vm.StatusPostcopyActive, "")
+	s.start(s.flow)
+	return nil
 }
 
 func (s *Sim) undo(st vm.Status, why string) {
