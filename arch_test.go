@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"internal/backlog": nil,
 	"internal/nearest": nil,
 	"internal/procfs":  nil,
+	"internal/link":    {"vm", "internal/netns"},
 	"hypervisor/qmp":   {"internal/backlog"},
 	"observe":          {"vm"},
 	"predict":          {"vm"},

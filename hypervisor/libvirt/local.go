@@ -17,8 +17,8 @@ import (
 	"walm/vm"
 )
 
-// ErrRemote is asked of a domain whose QEMU is not on this host, or whose libvirt was not reached over its own socket.
-var ErrRemote = errors.New("the domain's QEMU process is not known to be on this host")
+// errRemote is a domain whose QEMU is not on this host, or whose libvirt was not reached over its own socket.
+var errRemote = fmt.Errorf("the domain's QEMU process is not known to be on this host: %w", errors.ErrUnsupported)
 
 // process finds the QEMU of a domain whose daemon is the process peer of this host, 0 where there is none. The daemon may
 // live in other namespaces than walm: it is asked through its own root. What it wrote down is believed where the process
@@ -60,7 +60,8 @@ func runs(pid int, id rpc.UUID) bool {
 }
 
 // Layout says where the domain's memory, vCPU threads and taps are on this host. Memory is found by its size among what the
-// process has mapped, which asks nobody; Gpa2hva is for domains of which that is ambiguous.
+// process has mapped, which asks nobody; Gpa2hva is for domains of which that is ambiguous. An error that wraps
+// errors.ErrUnsupported means that it cannot be told.
 func (d *Domain) Layout(context.Context) (vm.Layout, error) {
 	l, err := d.around()
 	if err != nil {
@@ -80,7 +81,7 @@ func (d *Domain) Layout(context.Context) (vm.Layout, error) {
 func (d *Domain) around() (vm.Layout, error) {
 	l := vm.Layout{PID: d.pid}
 	if d.pid == 0 {
-		return l, fmt.Errorf("find the memory of %s: %w", d.Name, ErrRemote)
+		return l, fmt.Errorf("find the memory of %s: %w", d.Name, errRemote)
 	}
 	if !runs(d.pid, d.UUID) {
 		return l, fmt.Errorf("find the memory of %s: its process %d has ended", d.Name, d.pid)
@@ -129,7 +130,7 @@ func blocks(sizes []vm.Bytes, mapped []procfs.Mapping) ([]vm.Block, error) {
 		at := runsOf(uint64(n), mapped)
 		if len(at) != count {
 			return nil, fmt.Errorf("%d of its mappings have the length of a piece of RAM of %d KiB, and %d are wanted: let its"+
-				" QEMU be asked, which libvirt notes as tainting the domain", len(at), n/vm.KiB, count)
+				" QEMU be asked, which libvirt notes as tainting the domain: %w", len(at), n/vm.KiB, count, errors.ErrUnsupported)
 		}
 		found[n] = at
 	}

@@ -242,6 +242,8 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 		return p.offlineAct(ctx, a)
 	case vm.ActResumeSource:
 		return p.resumeSource(ctx)
+	case vm.ActRecover:
+		return p.recover(ctx)
 	case vm.ActRelease:
 		return p.release(ctx)
 	case vm.ActResume:

@@ -77,29 +77,51 @@ func (p *Pair) answer(err error) {
 	switch {
 	case err == nil:
 		was := p.knows().away
-		p.note(func(k *known) { k.calling, k.cancelling, k.away = false, false, true })
+		p.note(func(k *known) { k.calling, k.cancelling, k.recovering, k.away = false, false, false, true })
 		if was {
 			return // the source told so itself
 		}
 		out.Status = vm.StatusCompleted
 	case !refused(err) && !errors.Is(err, errGivenUp):
-		p.note(func(k *known) { k.calling, k.cancelling = false, false })
+		p.note(func(k *known) { k.calling, k.cancelling, k.recovering = false, false, false })
 		out = vm.Event{At: out.At, Kind: vm.EventLost, Side: vm.Source, Err: "how the migration ends is not told any more: " + err.Error()}
 	default:
 		out.Status, out.Err = vm.StatusFailed, err.Error()
+		cancelled := errors.Is(err, rpc.OperationAborted)
+		switch {
+		case p.interrupted():
+			out.Status = vm.StatusPostcopyPaused
+		case cancelled:
+			out.Status = vm.StatusCancelled
+		}
 		p.note(func(k *known) {
-			k.calling, k.cancelling, k.failure = false, false, err
-			if k.cancelled = errors.Is(err, rpc.OperationAborted); k.cancelled {
-				out.Status = vm.StatusCancelled
-			}
+			k.calling, k.cancelling, k.recovering, k.failure, k.cancelled = false, false, false, err, cancelled
 		})
 	}
 	p.tell(out)
 }
 
-// Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does
-// not end it. Both hosts must still hold their part of the VM (libvirt 8.5).
-func (p *Pair) Recover(ctx context.Context) error {
+// interrupted asks the source whether a post-copy was.
+func (p *Pair) interrupted() bool {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	s, err := p.ask(ctx, p.from)
+	return err == nil && s.active() && s.state.State == rpc.Paused &&
+		(s.state.Reason == rpc.PausedPostcopyFailed || s.state.Reason == rpc.PausedPostcopy)
+}
+
+// Interrupt breaks off a post-copy, so that it can be taken up again (libvirt 8.5). It is for tests, and for a stream that
+// hangs.
+func (p *Pair) Interrupt(ctx context.Context) error {
+	c, err := p.from.get(ctx)
+	if err != nil {
+		return err
+	}
+	return c.PauseJob(ctx, p.id())
+}
+
+// recover takes up a post-copy that was interrupted (libvirt 8.5).
+func (p *Pair) recover(ctx context.Context) error {
 	ends, err := p.Look(ctx)
 	switch {
 	case err != nil:
@@ -112,9 +134,15 @@ func (p *Pair) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.note(func(k *known) { k.postcopy = true })
+	p.note(func(k *known) { k.postcopy, k.recovering = true, true })
 	flags := p.Options.flags(vm.PostCopy, vm.Params{}) | rpc.PostcopyResume
-	if err := p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{})); err != nil {
+	return p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{}))
+}
+
+// Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does
+// not end it. Both hosts must still hold their part of the VM.
+func (p *Pair) Recover(ctx context.Context) error {
+	if err := p.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
 	p.mu.Lock()

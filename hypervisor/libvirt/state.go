@@ -13,7 +13,9 @@ type seen struct {
 	job bool
 }
 
-func (s seen) active() bool { return s.found && s.state.State != rpc.Shutoff && s.state.State != rpc.NoState }
+func (s seen) active() bool {
+	return s.found && s.state.State != rpc.Shutoff && s.state.State != rpc.NoState
+}
 
 // known is what a pair knows of its migration and what no daemon tells when it is asked.
 type known struct {
@@ -22,6 +24,7 @@ type known struct {
 	cancelled  bool  // and that is because someone wanted it
 	cancelling bool  // it was asked to cancel
 	postcopy   bool  // ActPostcopy was issued: nothing may be cancelled
+	recovering bool  // what is called for is to take up a post-copy that was interrupted
 	away       bool  // the source said that the domain has migrated away
 	came       bool  // the destination had the domain
 	told       map[vm.Side]vm.Status
@@ -47,7 +50,7 @@ func (k known) source(s seen) vm.End {
 	switch {
 	case s.state.State == rpc.Paused && s.state.Reason == rpc.PausedPostcopyFailed:
 		e.Status, e.Err = vm.StatusPostcopyPaused, k.why()
-		if k.calling && k.told[vm.Source] == vm.StatusPostcopyRecover {
+		if k.calling && k.recovering {
 			e.Status = vm.StatusPostcopyRecover
 		}
 	case postcopy:
@@ -149,6 +152,9 @@ func (k known) destination(s seen) vm.End {
 		case incoming:
 			e.Status = vm.StatusActive
 		}
+	}
+	if e.Status == vm.StatusPostcopyPaused && k.calling && k.recovering {
+		e.Status = vm.StatusPostcopyRecover
 	}
 	return e
 }

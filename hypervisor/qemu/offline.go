@@ -213,7 +213,7 @@ func (p *Pair) copy(o *offline) error {
 	if err != nil {
 		return err
 	}
-	out, in, err := p.connect(o.ctx, p.Listen)
+	out, in, err := p.path().Connect(o.ctx, p.Listen)
 	if err != nil {
 		to.Close()
 		return err

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"walm/hypervisor/qmp"
+	"walm/internal/procfs"
 	"walm/vm"
 )
 
@@ -145,7 +145,7 @@ func (v *VM) Layout(ctx context.Context) (vm.Layout, error) {
 	for _, c := range cpus {
 		l.VCPUs = append(l.VCPUs, c.Thread)
 	}
-	l.Taps = taps(l.PID)
+	l.Taps = procfs.Taps(l.PID)
 	return l, nil
 }
 
@@ -159,28 +159,6 @@ func hostAddr(answer string) (uint64, bool) {
 	}
 	addr, err := strconv.ParseUint(answer[i+len(is):], 16, 64)
 	return addr, err == nil
-}
-
-// taps lists the tap interfaces that a process holds open, as its file descriptors tell (fdinfo, "iff: tap0").
-func taps(pid int) []string {
-	var out []string
-	dir := fmt.Sprintf("/proc/%d/fdinfo", pid)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		text, err := os.ReadFile(dir + "/" + e.Name())
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			if name, ok := strings.CutPrefix(line, "iff:"); ok {
-				out = append(out, strings.TrimSpace(name))
-			}
-		}
-	}
-	return out
 }
 
 // MemorySize is the guest's RAM.
