@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -31,20 +32,22 @@ const (
 
 const headerSize = 28 // with the length before it
 
-// ErrNotLibvirt is a peer that speaks something else.
-var ErrNotLibvirt = errors.New("the peer does not speak libvirt's protocol")
+// How a connection ends that nobody closed here.
+var (
+	ErrNotLibvirt = errors.New("the peer does not speak libvirt's protocol")
+	ErrLost       = errors.New("the daemon is lost")
+)
 
 // Conn is a connection to a libvirt daemon. Calls may overlap; each waits for its own answer.
 type Conn struct {
 	conn    net.Conn
 	backlog *backlog.Backlog[Event]
 	events  chan Event
-	done    chan struct{} // the connection is gone
-	closed  chan struct{} // Close was called
+	out     *backlog.Backlog[[]byte] // messages to be written: nobody but their writer waits for a peer that does not read
+	done    chan struct{}            // the connection is gone
+	closed  chan struct{}            // Close was called
 	wg      sync.WaitGroup
 	closing sync.Once
-
-	write sync.Mutex // held while a message is written
 
 	mu      sync.Mutex
 	serial  uint32
@@ -62,9 +65,12 @@ type header struct{ program, version, procedure, kind, serial, status uint32 }
 
 // start begins to speak over an established connection.
 func start(conn net.Conn) *Conn {
-	c := &Conn{conn: conn, backlog: backlog.New[Event](), events: make(chan Event), done: make(chan struct{}),
-		closed: make(chan struct{}), waiting: map[uint32]chan<- reply{}, heard: time.Now()}
+	c := &Conn{conn: conn, backlog: backlog.New[Event](), events: make(chan Event), out: backlog.New[[]byte](),
+		done: make(chan struct{}), closed: make(chan struct{}), waiting: map[uint32]chan<- reply{}, heard: time.Now()}
+	messages := make(chan []byte)
 	c.wg.Go(c.read)
+	c.wg.Go(func() { c.write(messages) })
+	c.wg.Go(func() { c.out.Deliver(messages, c.done) })
 	c.wg.Go(func() { c.backlog.Deliver(c.events, c.closed) })
 	return c
 }
@@ -104,7 +110,7 @@ func (c *Conn) hangUp(err error) {
 func (c *Conn) read() {
 	err := c.receive()
 	if errors.Is(err, io.EOF) {
-		err = errors.New("closed by the peer")
+		err = fmt.Errorf("%w: closed by the peer", ErrLost)
 	}
 	c.hangUp(err)
 	close(c.done)
@@ -130,16 +136,14 @@ func (c *Conn) receive() error {
 		c.mu.Lock()
 		c.heard = time.Now()
 		c.mu.Unlock()
-		if err := c.handle(h, body); err != nil {
-			return err
-		}
+		c.handle(h, body)
 	}
 }
 
-func (c *Conn) handle(h header, body []byte) error {
+func (c *Conn) handle(h header, body []byte) {
 	switch {
 	case h.kind == typeMessage && h.program == progKeepAlive:
-		return c.keptAlive(h)
+		c.keptAlive(h)
 	case h.kind == typeMessage:
 		if e, ok := decodeEvent(h, body); ok {
 			c.backlog.Add(e)
@@ -153,36 +157,54 @@ func (c *Conn) handle(h header, body []byte) error {
 			wait <- reply{h.status, body}
 		}
 	}
-	return nil
 }
 
-// send writes one message.
-func (c *Conn) send(h header, body []byte) error {
+// send has one message written, after those before it.
+func (c *Conn) send(h header, body []byte) {
 	e := encoder{make([]byte, 0, headerSize+len(body))}
 	e.u32(uint32(headerSize + len(body))).u32(h.program).u32(h.version).u32(h.procedure).u32(h.kind).u32(h.serial).u32(h.status)
-	c.write.Lock()
-	defer c.write.Unlock()
-	_, err := c.conn.Write(append(e.b, body...))
-	return err
+	c.out.Add(append(e.b, body...))
+}
+
+// writeWithin is how long a daemon may leave a message unread in what the network holds.
+const writeWithin = 30 * time.Second
+
+func (c *Conn) write(messages <-chan []byte) {
+	for m := range messages {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+		_, err := c.conn.Write(m)
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			c.hangUp(fmt.Errorf("%w: it has not read what was sent for %v", ErrLost, writeWithin))
+			return
+		}
+		select { // the reading end knows better why
+		case <-c.done:
+		case <-time.After(3 * time.Second):
+			c.hangUp(err)
+		}
+		return
+	}
 }
 
 // call asks for one procedure and waits for the answer. A call that ctx ends goes on at the host.
 func (c *Conn) call(ctx context.Context, program, procedure uint32, args *encoder) (*decoder, error) {
+	if len(args.b) > maxMessage-headerSize {
+		return nil, fmt.Errorf("call to libvirt: %d bytes are more than one message holds (%d)", len(args.b), maxMessage-headerSize)
+	}
 	answer := make(chan reply, 1)
 	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, fmt.Errorf("connection to libvirt: %w", c.err)
+	}
 	c.serial++
 	serial := c.serial
 	c.waiting[serial] = answer
 	c.mu.Unlock()
-	forget := func() {
-		c.mu.Lock()
-		delete(c.waiting, serial)
-		c.mu.Unlock()
-	}
-	if err := c.send(header{program, 1, procedure, typeCall, serial, statusOK}, args.b); err != nil {
-		forget()
-		return nil, fmt.Errorf("connection to libvirt: %w", errors.Join(c.Err(), err))
-	}
+	c.send(header{program, 1, procedure, typeCall, serial, statusOK}, args.b)
 	select {
 	case r := <-answer:
 		return c.result(r)
@@ -194,7 +216,9 @@ func (c *Conn) call(ctx context.Context, program, procedure uint32, args *encode
 		}
 		return nil, fmt.Errorf("connection to libvirt: %w", c.Err())
 	case <-ctx.Done():
-		forget()
+		c.mu.Lock()
+		delete(c.waiting, serial)
+		c.mu.Unlock()
 		return nil, ctx.Err()
 	}
 }

@@ -5,44 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
-	"strings"
 )
 
-// defaultSocket is where libvirtd and virtqemud's proxy listen for a host's administrator.
-const defaultSocket = "/run/libvirt/libvirt-sock"
-
-// Dial connects to the daemon that a libvirt URI names: qemu:///system, qemu+unix:///system?socket=PATH,
-// qemu+tcp://HOST/system.
+// Dial connects to the daemon that a libvirt URI names; see ParseURI.
 func Dial(ctx context.Context, uri string) (*Conn, error) {
-	u, err := url.Parse(uri)
+	u, err := ParseURI(uri)
 	if err != nil {
-		return nil, fmt.Errorf("libvirt URI %q: %w", uri, err)
+		return nil, err
 	}
-	driver, transport, _ := strings.Cut(u.Scheme, "+")
-	var d net.Dialer
-	var conn net.Conn
-	switch transport {
-	case "", "unix":
-		path := u.Query().Get("socket")
-		if path == "" {
-			path = defaultSocket
-		}
-		conn, err = d.DialContext(ctx, "unix", path)
-	case "tcp":
-		port := u.Port()
-		if port == "" {
-			port = "16509"
-		}
-		conn, err = d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	default:
-		return nil, fmt.Errorf("libvirt URI %q: %w transport %q", uri, errors.ErrUnsupported, transport)
-	}
+	conn, err := u.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, err)
 	}
-	c, err := Over(ctx, conn, driver+"://"+u.Path)
+	c, err := Over(ctx, conn, u.Opens())
 	if err != nil {
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, err)
 	}
@@ -58,6 +34,27 @@ func Over(ctx context.Context, conn net.Conn, driver string) (*Conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+func (u URI) connect(ctx context.Context) (net.Conn, error) {
+	switch u.Transport {
+	case OverUNIX:
+		return u.connectUNIX(ctx)
+	case OverTCP:
+		return u.connectTCP(ctx)
+	case OverTLS:
+		return u.connectTLS(ctx)
+	}
+	return u.connectCommand()
+}
+
+func (u URI) connectTCP(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", u.address())
+	if err != nil {
+		return nil, u.advise(err)
+	}
+	return conn, nil
 }
 
 // authentication refuses a daemon that wants more than the transport gives (remote_auth_type).

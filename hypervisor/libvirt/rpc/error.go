@@ -1,6 +1,10 @@
 package rpc
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Error is libvirt's answer to a call that failed.
 type Error struct {
@@ -11,10 +15,24 @@ type Error struct {
 
 func (e *Error) Error() string { return "libvirt: " + e.Message }
 
-// Is makes errors.Is(err, rpc.NoDomain) work.
+// Is makes errors.Is(err, rpc.NoDomain) work. What a daemon is too old for is NoSupport, whether it knows the procedure
+// and its driver does not, or not even the procedure; errors.ErrUnsupported is that and what a driver refuses for good.
 func (e *Error) Is(target error) bool {
-	code, ok := target.(ErrorCode)
-	return ok && e.Code == code
+	code := e.Code
+	if e.unknownProcedure() {
+		code = NoSupport
+	}
+	if target == errors.ErrUnsupported {
+		return code == NoSupport || code == OperationUnsupported || code == ArgumentUnsupported
+	}
+	return target == code
+}
+
+// unknownProcedure tells a call that the daemon's dispatcher does not know, which has no code of its own.
+func (e *Error) unknownProcedure() bool {
+	const rpcFailed, fromRPC = 39, 7
+	return e.Code == rpcFailed && e.Domain == fromRPC &&
+		(strings.HasPrefix(e.Message, "unknown procedure") || strings.HasPrefix(e.Message, "Cannot find program"))
 }
 
 // ErrorCode is a virErrorNumber.

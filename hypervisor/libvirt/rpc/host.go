@@ -9,6 +9,7 @@ const (
 	procVersion            = 4
 	procCapabilities       = 7
 	procHostname           = 59
+	procSupportsFeature    = 60
 	procAuthList           = 66
 	procFreeMemory         = 102
 	procURI                = 110
@@ -32,6 +33,9 @@ func (c *Conn) open(ctx context.Context, driver string) error {
 		return err
 	}
 	if err := authentication(kinds); err != nil {
+		return err
+	}
+	if err := c.keepAlive(ctx); err != nil {
 		return err
 	}
 	return c.do(ctx, procOpen, new(encoder).present(driver).u32(0))
