@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"walm/decide"
-	"walm/hypervisor/qemu"
 	"walm/move"
 	"walm/predict"
 	"walm/vm"
@@ -20,6 +19,7 @@ func newAdvise() *cobra.Command {
 		link   vm.Rate
 		t      timing
 		to     string
+		at     connection
 	)
 	cmd := &cobra.Command{
 		Use:   "advise VM",
@@ -29,15 +29,17 @@ one walm would choose and why. Nothing is moved or changed.
 
 Without --link the bandwidth to the destination is taken to be 1 Gbit/s within a factor of two, and the forecast says
 so.`,
-		Example: `  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
+		Example: `  walm advise -c qemu:///system vm1 --link 10Gbit/s
+  walm advise qmp+unix:///run/a.qmp --link 10Gbit/s
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s --max-downtime 100ms -o json
   walm advise qmp+unix:///run/a.qmp --link 10Gbit/s --destination 192.168.7.2
   walm advise qmp+unix:///run/a.qmp --when best --within 1m`,
 		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, args[0], policy, link, to, t) })
+			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, at, args[0], policy, link, to, t) })
 		},
 	}
+	at.flags(cmd.Flags())
 	policyFlags(cmd.Flags(), &policy)
 	parsed(cmd.Flags(), &link, "link", "RATE", "", "bandwidth of the link to the destination, such as 1Gbit/s", rate)
 	cmd.Flags().StringVar(&to, "destination", "",
@@ -50,15 +52,11 @@ so.`,
 // assumed is the link that advise reckons with when it is told none.
 var assumed = vm.Link{Bandwidth: vm.Gbit * 0.94, Err: vm.Gbit / 4, Source: "assumed"}
 
-func advise(ctx context.Context, d *display, uri string, policy decide.Policy, link vm.Rate, to string, t timing) error {
+func advise(ctx context.Context, d *display, at connection, uri string, policy decide.Policy, link vm.Rate, to string, t timing) error {
 	if err := errors.Join(policy.Check(), t.check()); err != nil {
 		return err
 	}
-	path, err := socketOf(uri)
-	if err != nil {
-		return err
-	}
-	v, err := qemu.Open(ctx, path)
+	v, err := at.open(ctx, uri)
 	if err != nil {
 		return err
 	}
@@ -75,7 +73,7 @@ func advise(ctx context.Context, d *display, uri string, policy decide.Policy, l
 	if to != "" {
 		host = constants(ctx, stateName(""), hostPair(v, to), d.err)
 	}
-	r := move.Request{VM: vmName(v), Source: v.String(), Eye: view, Link: &l, Host: host, Policy: policy,
+	r := move.Request{VM: v.name, Source: v.runs, Eye: view, Link: &l, Host: host, Policy: policy,
 		Step: d.step}
 	if r.When, err = t.moment(ctx, v, r, false); err != nil {
 		return err

@@ -66,7 +66,7 @@ a folder of its own; nothing is installed.`,
 	fs := cmd.Flags()
 	labFlags(fs, &d.spec)
 	policyFlags(fs, &d.policy)
-	tuneFlags(fs, &d.tune, &d.noPreempt)
+	tuneFlags(fs, &d.tune, &d.noPreempt, rate)
 	fs.BoolVar(&d.spec.Keep, "keep", false, "leave the lab up afterwards, for playing: walm lab status tells how")
 	fs.BoolVar(&d.dryRun, "dry-run", false, "forecast and choose, but move nothing")
 	fs.StringVar(&d.html, "html", "", "file for the report (default: walm-demo-TIME.html in the folder for temporary files)")

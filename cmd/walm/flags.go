@@ -138,12 +138,23 @@ func weights(s string) (*decide.Weights, error) {
 }
 
 // tuneFlags are the flags that set a method's parameters by hand.
-func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool) {
+func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool, rate func(string) (vm.Rate, error)) {
 	parsed(fs, &t.Bandwidth, "bandwidth", "RATE", "", "cap while the VM runs, such as 500Mbit/s (default: none)", rate)
 	parsed(fs, &t.PostcopyBandwidth, "postcopy-bandwidth", "RATE", "", "cap on post-copy's background stream (default: none)", rate)
 	parsed(fs, &t.Passes, "passes", "N", "", "hybrid: pre-copy passes before the switch (default 1)", count)
 	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream)", count)
 	fs.BoolVar(noPreempt, "no-preempt", false, "post-copy without a channel of its own for faulted pages")
+}
+
+// bareRate reads a rate, and a bare number as MiB/s, as virsh does for domains; bare says that one was given.
+func bareRate(bare *bool) func(string) (vm.Rate, error) {
+	return func(s string) (vm.Rate, error) {
+		if n, err := strconv.ParseUint(s, 10, 32); err == nil && n > 0 {
+			*bare = true
+			return vm.Rate(n) * vm.Rate(vm.MiB), nil
+		}
+		return rate(s)
+	}
 }
 
 // count reads a whole number from 1 to 255, which is as many as QEMU takes of anything that is counted.

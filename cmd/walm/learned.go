@@ -10,19 +10,18 @@ import (
 	"os"
 	"time"
 
-	"walm/hypervisor/qemu"
 	"walm/learn"
 	"walm/move"
 	"walm/predict"
 )
 
-// hostPair names the hosts of a migration: this one, and the one at the given address, HOST:PORT or HOST.
-func hostPair(v *qemu.VM, to string) learn.Pair {
+// hostPair names the hosts of a migration: the VM's, and the one at the given address, HOST:PORT or HOST.
+func hostPair(v subject, to string) learn.Pair {
 	here, err := os.Hostname()
 	if err != nil {
 		here = "this host"
 	}
-	p := learn.Pair{Source: here, Destination: to, Accelerator: v.Accelerator}
+	p := learn.Pair{Source: cmp.Or(v.host, here), Destination: to, Accelerator: v.accelerator}
 	if host, _, err := net.SplitHostPort(to); err == nil {
 		p.Destination = host
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -150,7 +151,7 @@ func virshTable(out io.Writer, rows [][]string) error {
 		for i, cell := range row {
 			line += fmt.Sprintf("%-*s   ", widths[i], cell)
 		}
-		if _, err := fmt.Fprintln(out, line[:max(1, len(line)-3)]); err != nil {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line, " ")); err != nil {
 			return err
 		}
 		if n == 0 {

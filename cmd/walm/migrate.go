@@ -7,9 +7,9 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"walm/decide"
 	"walm/decide/peer"
@@ -22,11 +22,14 @@ import (
 // migration is the migrate command as it was asked for.
 type migration struct {
 	display
-	at        timing
+	at        connection
+	virsh     virshFlags
+	timing    timing
 	policy    decide.Policy
 	peer      peer.Peer
 	tune      vm.Params
 	noPreempt bool
+	bare      bool // a rate was given without a unit
 	to        string
 	listen    string
 	link      vm.Rate
@@ -39,34 +42,44 @@ type migration struct {
 func newMigrate() *cobra.Command {
 	var m migration
 	cmd := &cobra.Command{
-		Use:   "migrate VM --to VM --listen HOST:PORT",
-		Short: "Move a running VM to another QEMU",
+		Use:   "migrate {DOMAIN DESTURI [MIGRATEURI] | VM --to VM --listen HOST:PORT}",
+		Short: "Move a running VM to another host",
 		Long: `migrate watches the VM for some seconds, forecasts what every method would cost, picks the one that suits the profile
 and the limits, moves the VM, and shows predicted beside measured.
 
-A VM is named by its QMP socket: qmp+unix:///path. The destination is a QEMU with the same machine type, CPU and RAM
-that was started with -incoming defer; it will listen on HOST:PORT, an address of its own host. The first Ctrl-C cancels
-with the VM safe at the source; once post-copy has begun nothing can be cancelled any more.
+A libvirt domain is named as virsh names it, and virsh migrate's options mean what they mean there; without --direct the
+source's libvirt connects to DESTURI, as with --p2p. --like runs a virsh line as it is, and shows what walm would have
+chosen.
+
+A VM without libvirt is named by its QMP socket: qmp+unix:///path. The destination is a QEMU with the same machine type,
+CPU and RAM that was started with -incoming defer; it will listen on HOST:PORT, an address of its own host.
+
+The first Ctrl-C cancels with the VM safe at the source; once post-copy has begun nothing can be cancelled any more.
 
 ` + exitHelp,
-		Example: `  walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
+		Example: `  walm migrate -c qemu:///system vm1 qemu+tls://beta/system
+  walm migrate vm1 qemu+tcp://beta/system --persistent --undefinesource --max-downtime 500ms
+  walm migrate --like 'virsh migrate --live --postcopy --postcopy-after-precopy vm1 qemu+tcp://beta/system'
+  walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 --dry-run
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 \
       --profile gentle --max-downtime 500ms --no-post-copy -o json`,
-		Args: oneVM,
+		Args: m.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return m.during(cmd, func(ctx context.Context) error { return m.run(ctx, args[0]) })
+			return m.during(cmd, func(ctx context.Context) error { return m.run(ctx, cmd.Flags(), args) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&m.to, "to", "", "the QEMU that waits for the VM (-incoming defer)")
-	fs.StringVar(&m.listen, "listen", "", "HOST:PORT on which the destination is to listen")
-	policyFlags(fs, &m.policy)
 	m.at.flags(fs)
-	tuneFlags(fs, &m.tune, &m.noPreempt)
+	m.virsh.flags(fs)
+	fs.StringVar(&m.to, "to", "", "without libvirt: the QEMU that waits for the VM (-incoming defer)")
+	fs.StringVar(&m.listen, "listen", "", "without libvirt: HOST:PORT on which the destination is to listen")
+	policyFlags(fs, &m.policy)
+	m.timing.flags(fs)
+	tuneFlags(fs, &m.tune, &m.noPreempt, bareRate(&m.bare))
 	parsed(fs, &m.link, "link", "RATE", "", "bandwidth of the link (default: measured with a short burst)", rate)
 	fs.BoolVar(&m.copyDisks, "copy-disks", false,
-		"copy the disks first, to empty images of the same size at the destination, on\nthe port after that of --listen: for hosts that share none")
+		"without libvirt: copy the disks first, to empty images of the same size at the\ndestination, on the port after that of --listen: for hosts that share none")
 	fs.BoolVar(&m.dryRun, "dry-run", false, "forecast, check and choose, but move nothing")
 	fs.BoolVar(&m.shadow, "shadow", false,
 		"once the VM moves, do nothing on the way but keep to the deadline, and show what would have been done")
@@ -74,74 +87,41 @@ with the VM safe at the source; once post-copy has begun nothing can be cancelle
 	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
 	m.flags(fs)
 	peerFlag(cmd, &m.peer)
-	for _, name := range []string{"to", "listen"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err)
-		}
-	}
 	return cmd
 }
 
-func (m *migration) run(ctx context.Context, source string) error {
-	if err := errors.Join(m.policy.Check(), m.at.check(), listenAddress(m.listen), writable(m.html)); err != nil {
+// run moves the VM.
+func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string) error {
+	if err := errors.Join(m.policy.Check(), m.timing.check(), writable(m.html)); err != nil {
 		return err
 	}
-	from, err := socketOf(source)
+	v, err := m.embark(ctx, given, args)
 	if err != nil {
 		return err
 	}
-	to, err := socketOf(m.to)
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
+	defer v.Close()
+	if err := v.refused(ctx); err != nil {
+		return err
 	}
-	if from == to {
-		return fmt.Errorf("--to: %s is the VM itself; name the QEMU that was started with -incoming defer", m.to)
-	}
-	dir, err := stateDir(m.stateDir)
+	view, err := eye(ctx, v.subject, m.step)
 	if err != nil {
 		return err
 	}
-	log, err := claim(dir, from)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	src, err := qemu.Open(ctx, from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := qemu.Open(ctx, to)
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
-	}
-	defer dst.Close()
-	pair := qemu.NewPair(src, dst, m.listen, dir)
-	pair.CopyDisks = m.copyDisks
-	defer pair.Close()
-	if err := m.check(ctx, pair); err != nil {
-		return err
-	}
-	view, err := eye(ctx, src, m.step)
-	if err != nil {
-		return err
-	}
-	hosts := hostPair(src, m.listen)
-	r := move.Request{VM: vmName(src), Source: src.String(), Target: dst.String(), Eye: view, Pair: pair,
-		Host: constants(ctx, dir, hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: log,
-		Step: m.step}
+	r := move.Request{VM: v.name, Source: v.runs, Target: v.target, Eye: view, Pair: v.pair,
+		Host: constants(ctx, v.dir, v.hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: v.log,
+		Order: v.order, Steer: v.steer, Step: m.step}
 	steered(&r, m.peer, m.tune.Bandwidth)
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}
 	}
-	when, err := m.at.moment(ctx, src, r, !m.dryRun)
+	when, err := m.timing.moment(ctx, v.subject, r, !m.dryRun)
 	if err != nil {
 		return err
 	}
 	r.When = when
 	rec, err := m.move(ctx, r)
-	keep(ctx, dir, rec, hosts, m.err)
-	for _, line := range whereabouts(rec, src, dst, m.listen) {
+	keep(ctx, v.dir, rec, v.hosts, m.err)
+	for _, line := range v.after(rec) {
 		fmt.Fprintf(m.err, "walm: %s\n", line)
 	}
 	return err
@@ -173,18 +153,6 @@ func (m *migration) move(ctx context.Context, r move.Request) (move.Record, erro
 	return rec, err
 }
 
-func (m *migration) check(ctx context.Context, pair *qemu.Pair) error {
-	findings, err := pair.Check(ctx)
-	if err != nil || len(findings) == 0 {
-		return err
-	}
-	var lines []string
-	for _, f := range findings {
-		lines = append(lines, f.Error())
-	}
-	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nnothing was moved: "))
-}
-
 // tuned puts the user's own parameters into a method's.
 func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	if m.tune.Bandwidth > 0 {
@@ -198,6 +166,12 @@ func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	}
 	if m.tune.Multifd > 0 && (method == vm.PreCopy || method == vm.AutoConverge || method == vm.StopAndCopy) {
 		p.Multifd, p.Postcopy, p.Preempt = m.tune.Multifd, false, false // QEMU before 10.1 cannot do both
+	}
+	if method == vm.AutoConverge && m.tune.ThrottleInitial > 0 {
+		p.ThrottleInitial = m.tune.ThrottleInitial
+	}
+	if method == vm.AutoConverge && m.tune.ThrottleIncrement > 0 {
+		p.ThrottleIncrement = m.tune.ThrottleIncrement
 	}
 	if m.noPreempt {
 		p.Preempt = false
@@ -233,20 +207,18 @@ func stateDir(given string) (string, error) {
 	return "", nil
 }
 
-// claim opens the VM's journal, which one walm at a time can hold.
+// claim opens the journal of the VM of a QMP socket, which one walm at a time can hold.
 func claim(dir, socket string) (*journal.Journal, error) {
-	log, err := journal.Open(dir, journalName(socket))
-	var busy *journal.ErrBusy
-	if errors.As(err, &busy) {
-		return nil, fail(exitBusy, "%s is being moved by process %d: wait for it, or end its migration with walm abort %s%s",
-			socket, busy.PID, qemu.Scheme, socket)
-	}
-	return log, err
+	return claimAs(dir, journalName(socket), qemu.Scheme+socket)
 }
 
-func vmName(v *qemu.VM) string {
-	if v.Name != "" {
-		return v.Name
+// claimAs opens the journal of that name, of a VM that is named so on the command line.
+func claimAs(dir, id, vm string) (*journal.Journal, error) {
+	log, err := journal.Open(dir, id)
+	var busy *journal.ErrBusy
+	if errors.As(err, &busy) {
+		return nil, fail(exitBusy, "%[1]s is being moved by process %[2]d: wait for it, or end its migration with walm abort %[1]s",
+			vm, busy.PID)
 	}
-	return v.Path
+	return log, err
 }

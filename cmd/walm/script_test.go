@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	cmds := commands()
 	cmds["vm"], cmds["socket"], cmds["claimed"], cmds["terminal"] = startFakes, makeSocket, claimed, terminal
+	cmds["libvirt"] = startLibvirt
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", WorkdirRoot: t.TempDir(), Cmds: cmds, Setup: setup, RequireExplicitExec: true, RequireUniqueNames: true,
 	})

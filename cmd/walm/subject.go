@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,31 +13,80 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/observe"
+	"walm/vm"
 )
 
 // asked bounds what a healthy QEMU answers at once.
 const asked = 10 * time.Second
 
-// eye is what looks at a VM: the host's own view of its memory where walm may read it, else QEMU's page sampling,
-// which is slower and sees less.
-func eye(ctx context.Context, v *qemu.VM, step func(string)) (observe.Source, error) {
+// machine is a VM where it runs, as a driver reaches it.
+type machine interface {
+	observe.Sampler
+	Layout(context.Context) (vm.Layout, error)
+	Close() error
+}
+
+// subject is a VM that a command is about.
+type subject struct {
+	machine
+	name        string // for people
+	runs        string // what runs it
+	host        string // that it runs on; empty: this one
+	accelerator string
+	elsewhere   bool // its memory may be out of this host's reach
+	samples     int  // pages that its hypervisor samples, where it takes no other number; 0: any
+}
+
+// open reaches a VM, by its QMP socket or as a domain of libvirt's.
+func (c *connection) open(ctx context.Context, name string) (subject, error) {
+	socket, err := c.bySocket(name)
+	if err != nil {
+		return subject{}, err
+	}
+	if !socket {
+		d, err := c.domain(ctx, name)
+		if err != nil {
+			return subject{}, err
+		}
+		return ofDomain(d), nil
+	}
+	path, err := socketOf(name)
+	if err != nil {
+		return subject{}, err
+	}
+	v, err := qemu.Open(ctx, path)
+	if err != nil {
+		return subject{}, err
+	}
+	return ofSocket(v), nil
+}
+
+func ofSocket(v *qemu.VM) subject {
+	return subject{machine: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator}
+}
+
+// eye is what looks at a VM: the host's own view of its memory where walm may read it, else the hypervisor's page
+// sampling, which is slower and sees less.
+func eye(ctx context.Context, s subject, step func(string)) (observe.Source, error) {
 	asking, cancel := context.WithTimeout(ctx, asked)
 	defer cancel()
-	layout, err := v.Layout(asking)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s where its memory is: %w", v.Path, err)
+	layout, err := s.Layout(asking)
+	if err != nil && !s.elsewhere {
+		return nil, fmt.Errorf("ask %s where its memory is: %w", s.name, err)
 	}
-	host, err := observe.NewHost(layout)
+	var host *observe.Host
 	if err == nil {
-		err = host.Readable()
+		if host, err = observe.NewHost(layout); err == nil {
+			err = host.Readable()
+		}
 	}
 	switch {
 	case err == nil:
 		host.Touch = true // what is read matters to post-copy
 		return host, nil
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, observe.ErrGone):
-		step(fmt.Sprintf("falling back to QEMU's page sampling: %v", err))
-		return &observe.Sampling{Sampler: v, Instead: err}, nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, observe.ErrGone), s.elsewhere:
+		step(fmt.Sprintf("falling back to the hypervisor's page sampling: %v", err))
+		return &observe.Sampling{Sampler: s, Samples: s.samples, Instead: err}, nil
 	}
 	return nil, err
 }

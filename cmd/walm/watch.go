@@ -11,7 +11,6 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"walm/hypervisor/qemu"
 	"walm/observe"
 	"walm/report"
 	"walm/vm"
@@ -19,6 +18,7 @@ import (
 
 type watching struct {
 	display
+	at    connection
 	every time.Duration
 	count int
 	reads bool
@@ -34,7 +34,8 @@ present, zero, swapped out, duplicate and compressible, whether it writes as it 
 after some minutes the phases of a VM that rests and works in turn. It changes nothing and asks QEMU nothing but where
 the memory is. At the default pace it costs at most 1 % of a core. On a terminal the view is redrawn until Ctrl-C;
 elsewhere, and with -o json, each look is printed.`,
-		Example: `  walm watch qmp+unix:///run/a.qmp
+		Example: `  walm watch -c qemu:///system vm1
+  walm watch qmp+unix:///run/a.qmp
   walm watch qmp+unix:///run/a.qmp --reads
   walm watch qmp+unix:///run/a.qmp --count 1 -o json`,
 		Args: oneVM,
@@ -42,6 +43,7 @@ elsewhere, and with -o json, each look is printed.`,
 			return w.during(cmd, func(ctx context.Context) error { return w.run(ctx, args[0]) })
 		},
 	}
+	w.at.flags(cmd.Flags())
 	parsed(cmd.Flags(), &w.every, "every", "TIME", "", "from one look to the next (default: what costs 1 % of a core)", positive)
 	parsed(cmd.Flags(), &w.count, "count", "N", "", "looks before it ends (default: until Ctrl-C)", looks)
 	cmd.Flags().BoolVar(&w.reads, "reads", false,
@@ -59,11 +61,7 @@ func looks(s string) (int, error) {
 }
 
 func (w *watching) run(ctx context.Context, uri string) error {
-	path, err := socketOf(uri)
-	if err != nil {
-		return err
-	}
-	v, err := qemu.Open(ctx, path)
+	v, err := w.at.open(ctx, uri)
 	if err != nil {
 		return err
 	}
@@ -75,9 +73,9 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	if host, ok := view.(*observe.Host); ok {
 		host.Samples, host.Touch = observe.WatchSamples, w.reads
 	} else if w.reads {
-		w.step("what it reads cannot be told by QEMU's page sampling")
+		w.step("what it reads cannot be told by page sampling")
 	}
-	w.step("looking at " + vmName(v))
+	w.step("looking at " + v.name)
 	tracker := observe.Tracker{Source: view, Least: w.every, Keep: remembered}
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
@@ -86,7 +84,7 @@ func (w *watching) run(ctx context.Context, uri string) error {
 	err = tracker.Run(watching, func(vm.Trace) {
 		w.done()
 		seen++
-		if shown = w.show(vmName(v), &tracker); shown != nil || seen == w.count {
+		if shown = w.show(v.name, &tracker); shown != nil || seen == w.count {
 			enough()
 		}
 	})

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"walm/hypervisor/qemu"
 	"walm/move"
 	"walm/observe"
 )
@@ -38,7 +37,7 @@ func (t *timing) check() error {
 const glance = 800 * time.Millisecond
 
 // moment says when the VM is to be moved, and waits until then if it is to be moved at all. It is empty for now.
-func (t *timing) moment(ctx context.Context, v *qemu.VM, r move.Request, wait bool) (string, error) {
+func (t *timing) moment(ctx context.Context, v subject, r move.Request, wait bool) (string, error) {
 	if t.when == "now" {
 		return "", nil
 	}

@@ -34,7 +34,6 @@ type Line struct {
 
 	MigrateURI     string // where the destination listens
 	ListenAddress  string
-	DisksURI       string
 	DisksPort      int
 	Disks          []string // to be copied; nil: all
 	DestName       string   // the domain's name at the destination
@@ -53,7 +52,7 @@ type Line struct {
 // Switches are the options that are given or not.
 type Switches struct {
 	Live, P2P, Direct, Persistent, UndefineSource bool
-	CopyAll, CopyInc, SyncWrites                  bool
+	CopyAll, CopyInc                              bool
 	ChangeProtection, Unsafe, AbortOnError        bool
 	AutoConverge, Parallel, TLS                   bool
 	Postcopy, AfterPrecopy                        bool

@@ -45,7 +45,7 @@ func parse(text string) (Line, error) {
 	if err := l.migrate(rest[1:]); err != nil {
 		return Line{}, err
 	}
-	return l, l.check()
+	return l, l.Check()
 }
 
 // Options of virsh itself, before the command: those with a value, and those without one.
@@ -194,8 +194,8 @@ func find(all []option, name string) (option, error) {
 	return option{}, fmt.Errorf("unknown option --%s of virsh migrate", name)
 }
 
-// check refuses what virsh or libvirt would refuse.
-func (l Line) check() error {
+// Check refuses what virsh or libvirt would refuse.
+func (l Line) Check() error {
 	for _, x := range []struct {
 		wrong bool
 		why   string
@@ -210,8 +210,8 @@ func (l Line) check() error {
 		{l.Postcopy && !l.Live, "--postcopy wants --live: without it the VM stands still from the start"},
 		{l.PersistXML != "" && !l.Persistent, "--persistent-xml wants --persistent"},
 		{l.TLSDestination != "" && !l.TLS, "--tls-destination wants --tls"},
+		{l.DisksPort+len(l.Disks) > 0 && !l.CopyAll && !l.CopyInc, "--migrate-disks and --disks-port want --copy-storage-all or --copy-storage-inc"},
 		{l.CopyAll && l.CopyInc, "--copy-storage-all and --copy-storage-inc exclude each other"},
-		{l.SyncWrites && !l.CopyAll && !l.CopyInc, "--copy-storage-synchronous-writes wants --copy-storage-all or --copy-storage-inc"},
 		{l.ThrottleInitial+l.ThrottleIncrement > 0 && !l.AutoConverge, "--auto-converge-initial and -increment want --auto-converge"},
 		{l.Connections > 0 && !l.Parallel, "--parallel-connections wants --parallel"},
 		{l.Direct && !l.P2P, "QEMU's hosts have no --direct: leave it out, or add --p2p"},

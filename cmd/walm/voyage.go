@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"walm/decide/peer"
+	"walm/hypervisor/qemu"
+	"walm/journal"
+	"walm/learn"
+	"walm/move"
+	"walm/vm"
+)
+
+// voyage is a VM and the place it is to move to, both reached, and its journal held.
+type voyage struct {
+	subject
+	pair   move.Pair
+	check  func(context.Context) ([]error, error) // what stands against it
+	after  func(move.Record) []string             // where the VM is now, and what to do
+	target string
+	hosts  learn.Pair
+	order  *move.Order
+	steer  func(vm.Trace, vm.Link) peer.Steering // nil: walm's own choice
+	dir    string
+	log    *journal.Journal
+	undo   []func() error
+}
+
+// Close gives everything back, the last first.
+func (v *voyage) Close() error {
+	var all []error
+	for i := range v.undo {
+		all = append(all, v.undo[len(v.undo)-1-i]())
+	}
+	return errors.Join(all...)
+}
+
+// refused says what stands against the voyage, all at once.
+func (v *voyage) refused(ctx context.Context) error {
+	findings, err := v.check(ctx)
+	if err != nil || len(findings) == 0 {
+		return err
+	}
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, f.Error())
+	}
+	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nnothing was moved: "))
+}
+
+// errorsOf are a driver's findings as what they are to a user.
+func errorsOf[F error](findings []F, err error) ([]error, error) {
+	var all []error
+	for _, f := range findings {
+		all = append(all, f)
+	}
+	return all, err
+}
+
+// socketed says whether the VM is named by its QMP socket.
+func (m *migration) socketed(args []string) bool {
+	return m.to != "" || m.listen != "" || len(args) > 0 && strings.HasPrefix(args[0], qemu.Scheme)
+}
+
+// args counts the arguments, of which the first says what they are.
+func (m *migration) args(cmd *cobra.Command, args []string) error {
+	var missing []string
+	for _, f := range []struct{ name, value string }{{"listen", m.listen}, {"to", m.to}} {
+		if f.value == "" {
+			missing = append(missing, fmt.Sprintf("%q", f.name))
+		}
+	}
+	switch {
+	case m.virsh.like != "" && len(args) > 0:
+		return seeHelp(cmd, fmt.Errorf("--like says all that is to be moved: leave %q out", args))
+	case m.virsh.like != "":
+		return nil
+	case m.socketed(args):
+		if err := oneVM(cmd, args); err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			return seeHelp(cmd, fmt.Errorf("required flag(s) %s not set", strings.Join(missing, ", ")))
+		}
+		return nil
+	case len(args) < 2 || len(args) > 3:
+		return seeHelp(cmd, fmt.Errorf("%s takes a domain and the URI of the destination's libvirt, such as vm1 qemu+tls://beta/system,"+
+			" and was given %d arguments", cmd.CommandPath(), len(args)))
+	}
+	return nil
+}
+
+// embark reaches both ends.
+func (m *migration) embark(ctx context.Context, given *pflag.FlagSet, args []string) (*voyage, error) {
+	if m.socketed(args) {
+		if m.bare {
+			return nil, errors.New("--bandwidth without a unit is MiB/s for libvirt domains alone: write for example 1Gbit/s or 100MiB/s")
+		}
+		if name := m.virsh.given(given); name != "" {
+			return nil, fmt.Errorf("--%s is for libvirt domains: a VM that is named by its QMP socket has --to and --listen", name)
+		}
+		return m.bySocket(ctx, args[0])
+	}
+	if m.copyDisks {
+		return nil, errors.New("--copy-disks is for VMs without libvirt: give --copy-storage-all")
+	}
+	return m.byDomain(ctx, given, args)
+}
+
+// bySocket reaches two QEMUs.
+func (m *migration) bySocket(ctx context.Context, source string) (_ *voyage, err error) {
+	if err := listenAddress(m.listen); err != nil {
+		return nil, err
+	}
+	from, err := socketOf(source)
+	if err != nil {
+		return nil, err
+	}
+	to, err := socketOf(m.to)
+	if err != nil {
+		return nil, fmt.Errorf("--to: %w", err)
+	}
+	if from == to {
+		return nil, fmt.Errorf("--to: %s is the VM itself; name the QEMU that was started with -incoming defer", m.to)
+	}
+	v := new(voyage)
+	defer func() {
+		if err != nil {
+			v.Close()
+		}
+	}()
+	if v.dir, err = stateDir(m.stateDir); err != nil {
+		return nil, err
+	}
+	if v.log, err = claim(v.dir, from); err != nil {
+		return nil, err
+	}
+	v.undo = append(v.undo, v.log.Close)
+	src, err := qemu.Open(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	v.undo = append(v.undo, src.Close)
+	dst, err := qemu.Open(ctx, to)
+	if err != nil {
+		return nil, fmt.Errorf("--to: %w", err)
+	}
+	v.undo = append(v.undo, dst.Close)
+	pair := qemu.NewPair(src, dst, m.listen, v.dir)
+	pair.CopyDisks = m.copyDisks
+	v.undo = append(v.undo, pair.Close)
+	v.subject, v.pair, v.target = ofSocket(src), pair, dst.String()
+	v.hosts = hostPair(v.subject, m.listen)
+	v.check = func(ctx context.Context) ([]error, error) { return errorsOf(pair.Check(ctx)) }
+	v.after = func(rec move.Record) []string { return whereabouts(rec, src, dst, m.listen) }
+	return v, nil
+}
