@@ -109,8 +109,11 @@ func (c *Conn) hangUp(err error) {
 
 func (c *Conn) read() {
 	err := c.receive()
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		err = fmt.Errorf("%w: closed by the peer", ErrLost)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w: closed by the peer in the middle of a message", ErrLost)
 	}
 	c.hangUp(err)
 	close(c.done)

@@ -22,13 +22,7 @@ const (
 // open says hello: which driver is meant, such as "qemu:///system". The daemon must want no authentication, which is
 // what UNIX sockets, TLS and ssh give; SASL is not spoken.
 func (c *Conn) open(ctx context.Context, driver string) error {
-	kinds, err := ask(ctx, c, procAuthList, &encoder{}, func(d *decoder) []uint32 {
-		kinds := make([]uint32, d.list(4))
-		for i := range kinds {
-			kinds[i] = d.u32()
-		}
-		return kinds
-	})
+	kinds, err := ask(ctx, c, procAuthList, &encoder{}, readAuth)
 	if err != nil {
 		return err
 	}
@@ -39,6 +33,14 @@ func (c *Conn) open(ctx context.Context, driver string) error {
 		return err
 	}
 	return c.do(ctx, procOpen, new(encoder).present(driver).u32(0))
+}
+
+func readAuth(d *decoder) []uint32 {
+	kinds := make([]uint32, d.list(4))
+	for i := range kinds {
+		kinds[i] = d.u32()
+	}
+	return kinds
 }
 
 func text(d *decoder) string   { return d.string() }
@@ -93,13 +95,15 @@ const (
 
 // Domains lists what the host knows.
 func (c *Conn) Domains(ctx context.Context, which ListFlags) ([]Domain, error) {
-	return ask(ctx, c, procListDomains, new(encoder).u32(1).u32(uint32(which)), func(d *decoder) []Domain {
-		all := make([]Domain, d.list(24))
-		for i := range all {
-			all[i] = d.domain()
-		}
-		return all
-	})
+	return ask(ctx, c, procListDomains, new(encoder).u32(1).u32(uint32(which)), readDomains)
+}
+
+func readDomains(d *decoder) []Domain {
+	all := make([]Domain, d.list(24))
+	for i := range all {
+		all[i] = d.domain()
+	}
+	return all
 }
 
 // StatsGroups select what Stats tells (virDomainStatsTypes).
@@ -133,11 +137,13 @@ func (c *Conn) Stats(ctx context.Context, groups StatsGroups, of ...Domain) ([]D
 		args.domain(d)
 	}
 	args.u32(uint32(groups)).u32(statsNowait)
-	return ask(ctx, c, procAllDomainStats, args, func(d *decoder) []DomainStats {
-		all := make([]DomainStats, d.list(28))
-		for i := range all {
-			all[i] = DomainStats{d.domain(), d.params()}
-		}
-		return all
-	})
+	return ask(ctx, c, procAllDomainStats, args, readStats)
+}
+
+func readStats(d *decoder) []DomainStats {
+	all := make([]DomainStats, d.list(28))
+	for i := range all {
+		all[i] = DomainStats{d.domain(), d.params()}
+	}
+	return all
 }

@@ -37,7 +37,8 @@ func (c *Conn) keepAlive(ctx context.Context) error {
 }
 
 func (c *Conn) watchOver() {
-	asked := 0
+	var asked int           // since anything came
+	var heardThen time.Time // what heard was when last asked
 	next := time.NewTimer(interval)
 	defer next.Stop()
 	for {
@@ -47,11 +48,14 @@ func (c *Conn) watchOver() {
 		case <-next.C:
 		}
 		c.mu.Lock()
-		silent := time.Since(c.heard)
+		heard := c.heard
 		c.mu.Unlock()
+		if !heard.Equal(heardThen) {
+			asked = 0
+		}
+		silent := time.Since(heard)
 		switch {
 		case silent < interval:
-			asked = 0
 			next.Reset(interval - silent)
 			continue
 		case asked == unanswered:
@@ -59,7 +63,7 @@ func (c *Conn) watchOver() {
 			return
 		}
 		c.send(header{progKeepAlive, 1, procPing, typeMessage, 0, statusOK}, nil)
-		asked++
+		asked, heardThen = asked+1, heard
 		next.Reset(interval)
 	}
 }

@@ -142,10 +142,10 @@ func (c *Conn) JobStats(ctx context.Context, d Domain, completed bool) (Job, err
 	if completed {
 		flags = 1<<0 | 1<<1 // VIR_DOMAIN_JOB_STATS_COMPLETED, _KEEP_COMPLETED
 	}
-	return ask(ctx, c, procJobStats, new(encoder).domain(d).u32(flags), func(d *decoder) Job {
-		return Job{JobType(d.i32()), d.params()}
-	})
+	return ask(ctx, c, procJobStats, new(encoder).domain(d).u32(flags), readJob)
 }
+
+func readJob(d *decoder) Job { return Job{JobType(d.i32()), d.params()} }
 
 // AbortJob ends a domain's job; the domain goes on. libvirt refuses it in post-copy.
 func (c *Conn) AbortJob(ctx context.Context, d Domain) error {
