@@ -75,7 +75,7 @@ func (p *Pair) begin(m *mirror, params vm.Params) {
 			_ = p.Source.conn.Do(ctx, "migrate_cancel", nil, nil) // where that fails the machine asks for it again
 		}
 		err = errors.Join(err, p.closeDrives(ctx, m.drives))
-		p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventStatus, Side: vm.Source, Status: m.failed(err), Err: err.Error()})
+		p.backlog.Add(vm.Event{At: time.Now(), Kind: vm.EventStatus, Side: vm.Source, Status: m.failed(err), Err: err.Error()})
 	})
 }
 
@@ -164,7 +164,7 @@ func (p *Pair) copied(all []drive) {
 	for _, d := range all {
 		size += d.size
 	}
-	p.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventDisks, Side: vm.Destination, Progress: &vm.Progress{Total: size}})
+	p.backlog.Add(vm.Event{At: time.Now(), Kind: vm.EventDisks, Side: vm.Destination, Progress: &vm.Progress{Total: size}})
 }
 
 // start begins the migration, unless the copy was cancelled before.

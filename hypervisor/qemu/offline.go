@@ -73,7 +73,7 @@ func (p *Pair) offlineAct(ctx context.Context, a vm.Act) error {
 			done.Err = fmt.Sprintf("%s: %v", a.Kind, err)
 		}
 		done.At = time.Now()
-		p.backlog.add(done)
+		p.backlog.Add(done)
 	})
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"walm/internal/backlog"
 	"walm/vm"
 )
 
@@ -19,7 +20,7 @@ type Pair struct {
 	CopyDisks           bool   // the hosts share no disks: copy them first, to the port after that of Listen
 
 	events   chan vm.Event
-	backlog  *backlog
+	backlog  *backlog.Backlog[vm.Event]
 	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
 	watchers sync.WaitGroup
@@ -35,16 +36,13 @@ type Pair struct {
 func NewPair(source, destination *VM, listen, stateDir string) *Pair {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Pair{Source: source, Destination: destination, Listen: listen, StateDir: stateDir,
-		events: make(chan vm.Event), backlog: newBacklog(), ctx: ctx, stop: cancel}
+		events: make(chan vm.Event), backlog: backlog.New[vm.Event](), ctx: ctx, stop: cancel}
 	began := time.Now()
 	for _, end := range p.ends() {
 		w := &watcher{Pair: p, side: end.side, vm: end.VM}
 		p.watchers.Go(func() { w.watch(ctx, began) })
 	}
-	p.watchers.Go(func() {
-		p.backlog.drain(ctx, p.events)
-		close(p.events)
-	})
+	p.watchers.Go(func() { p.backlog.Deliver(p.events, ctx.Done()) })
 	return p
 }
 

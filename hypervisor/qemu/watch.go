@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"walm/hypervisor/qmp"
@@ -39,11 +38,11 @@ func (w *watcher) watch(ctx context.Context, began time.Time) {
 			return
 		case <-tick:
 			if reading := w.read(ctx); reading != nil {
-				w.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: w.side, Progress: reading})
+				w.backlog.Add(vm.Event{At: time.Now(), Kind: vm.EventProgress, Side: w.side, Progress: reading})
 			}
 		case e, ok := <-w.vm.conn.Events():
 			if !ok {
-				w.backlog.add(vm.Event{At: time.Now(), Kind: vm.EventLost, Side: w.side, Err: lostWhy(w.vm)})
+				w.backlog.Add(vm.Event{At: time.Now(), Kind: vm.EventLost, Side: w.side, Err: lostWhy(w.vm)})
 				return
 			}
 			if !e.Received.Before(began) {
@@ -108,7 +107,7 @@ func (w *watcher) translate(ctx context.Context, e qmp.Event) {
 	default:
 		return
 	}
-	w.backlog.add(out)
+	w.backlog.Add(out)
 }
 
 // status adds the totals to a completed migration, and QEMU's words to a failed one.
@@ -153,44 +152,4 @@ func zombie(pid int) bool {
 		}
 	}
 	return false
-}
-
-// backlog holds events until they are read, so that a slow reader never blocks what watches QEMU.
-type backlog struct {
-	mu    sync.Mutex
-	queue []vm.Event
-	more  chan struct{}
-}
-
-func newBacklog() *backlog { return &backlog{more: make(chan struct{}, 1)} }
-
-func (b *backlog) add(e vm.Event) {
-	b.mu.Lock()
-	b.queue = append(b.queue, e)
-	b.mu.Unlock()
-	select {
-	case b.more <- struct{}{}:
-	default:
-	}
-}
-
-func (b *backlog) drain(ctx context.Context, out chan<- vm.Event) {
-	for {
-		b.mu.Lock()
-		batch := b.queue
-		b.queue = nil
-		b.mu.Unlock()
-		for _, e := range batch {
-			select {
-			case out <- e:
-			case <-ctx.Done():
-				return
-			}
-		}
-		select {
-		case <-b.more:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"walm/internal/backlog"
 )
 
 // Conn is a connection to a QEMU monitor, past its handshake. Its methods may be called from any goroutine. It must be
@@ -33,7 +35,7 @@ type Conn struct {
 	err      error            // why the connection ended
 	writeErr error
 
-	backlog *backlog
+	backlog *backlog.Backlog[Event]
 	events  chan Event
 	done    chan struct{} // closed when the reader has ended
 	closing sync.Once
@@ -57,12 +59,12 @@ func open(ctx context.Context, nc net.Conn, path string) (*Conn, error) {
 		greeted: make(chan struct{}),
 		out:     make(chan *call), file: make(chan struct{}, 1),
 		pending: map[uint64]*call{},
-		backlog: newBacklog(), events: make(chan Event),
+		backlog: backlog.New[Event](), events: make(chan Event),
 		done: make(chan struct{}), closed: make(chan struct{}),
 	}
 	c.wg.Go(c.read)
 	c.wg.Go(c.write)
-	c.wg.Go(func() { c.backlog.deliver(c.events, c.closed) })
+	c.wg.Go(func() { c.backlog.Deliver(c.events, c.closed) })
 	if err := c.handshake(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -109,7 +111,7 @@ func (c *Conn) read() {
 	c.mu.Unlock()
 	c.hangUp(err)
 	close(c.done)
-	c.backlog.end()
+	c.backlog.End()
 }
 
 func (c *Conn) receive(in *inbox) error {
@@ -130,7 +132,7 @@ func (c *Conn) receive(in *inbox) error {
 		}
 		switch {
 		case m.Event != "":
-			c.backlog.add(Event{Name: m.Event, Data: m.Data, At: m.Timestamp.time(), Received: m.received})
+			c.backlog.Add(Event{Name: m.Event, Data: m.Data, At: m.Timestamp.time(), Received: m.received})
 		case m.Return == nil && m.Error == nil:
 			return fmt.Errorf("%w: neither a reply nor an event", ErrNotQMP)
 		case m.ID == nil && m.Error != nil:
