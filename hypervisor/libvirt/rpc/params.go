@@ -80,6 +80,9 @@ func (e *encoder) params(ps Params) *encoder {
 
 func (d *decoder) params() Params {
 	n := d.list(12)
+	if d.err != nil {
+		return nil
+	}
 	ps := make(Params, 0, n)
 	for range n {
 		p := Param{Name: d.string()}
