@@ -189,16 +189,12 @@ func (p *Pair) ask(ctx context.Context, h *host) (seen, error) {
 		case err == nil:
 			s.job = job.Type.Active() && migratesOut(job)
 			return s, nil
-		case errors.Is(err, rpc.OperationInvalid):
-			// Of a domain that comes in, libvirt tells no statistics. It answers the same of one that is not active any more.
-			again, err := state(ctx, c, p.id())
-			if err == nil && again.active() {
-				again.job = true
-			}
-			return again, err
+		case errors.Is(err, rpc.OperationUnsupported): // "available only on the source host": it is coming in
+			s.job = true
+			return s, nil
 		case !refused(err) || ctx.Err() != nil:
 			return seen{}, err
-		case errors.Is(err, rpc.NoDomain): // it has gone meanwhile
+		case errors.Is(err, rpc.NoDomain), errors.Is(err, rpc.OperationInvalid): // it has gone meanwhile
 			continue
 		}
 		return seen{}, err

@@ -134,6 +134,16 @@ func (p *Pair) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	over := p.over
+	p.mu.Unlock()
+	if over != nil { // the call that was interrupted is about to be answered
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for libvirt to end what was interrupted: %w", ctx.Err())
+		}
+	}
 	p.note(func(k *known) { k.postcopy, k.recovering = true, true })
 	flags := p.Options.flags(vm.PostCopy, vm.Params{}) | rpc.PostcopyResume
 	return p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{}))
