@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -46,9 +48,9 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(e.b)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for name, read := range readers {
+		for _, name := range slices.Sorted(maps.Keys(readers)) { // in one order, which coverage goes by
 			d := &decoder{b: bytes.Clone(body)}
-			read(d)
+			readers[name](d)
 			if len(body) == 0 && d.err == nil {
 				t.Errorf("%s read nothing, and did not say so", name)
 			}

@@ -14,8 +14,8 @@ import (
 // It goes through the recording in order and in lock step with the client: events and replies are sent as soon as their
 // turn comes, without the recorded pauses; at a call it waits until the client makes the same one. A call that the
 // recording has only later waits for its turn, so the order of calls made at the same time does not matter. A question
-// that the recording has no more of gets its latest recorded answer again, so a client may poll more often. Any other call
-// without a counterpart, and a counterpart without a call, fail the test.
+// that the recording has no more of gets its latest recorded answer again, so a client may poll more often; it may also
+// look at a job less often. Any other call without a counterpart, and a counterpart without a call, fail the test.
 func Play(t testing.TB, file string) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rpc") // not t.TempDir, whose path can exceed the 107 bytes of a socket's
@@ -98,6 +98,7 @@ func (pl *player) play() error {
 			if err := pl.await(e); err != nil {
 				return err
 			}
+		case e.Kind == Reply && pl.asked[e.Serial] == "": // to a look that was passed over
 		case e.Kind == Reply:
 			pl.answers[pl.asked[e.Serial]] = e
 			pl.peer.Send(e.message(pl.serials[e.Serial]))
@@ -138,12 +139,18 @@ func (pl *player) await(e Entry) error {
 	}
 	for !here {
 		m, ok := pl.next()
+		later := func(e Entry) bool { return e.Dir == ToDaemon && key(e.message(0)) == key(m) }
 		switch {
+		case !ok && looks(append(pl.left, e)):
+			return nil
 		case !ok:
 			return fmt.Errorf("left where the recording goes on with %s", e.What)
 		case key(m) == want:
 			got, here = m, true
-		case slices.ContainsFunc(pl.left, func(e Entry) bool { return e.Dir == ToDaemon && key(e.message(0)) == key(m) }):
+		case slices.ContainsFunc(pl.left, later) && looks([]Entry{e}):
+			pl.early = append(pl.early, m)
+			return nil
+		case slices.ContainsFunc(pl.left, later):
 			pl.early = append(pl.early, m)
 		default:
 			if err := pl.repeat(m); err != nil {
@@ -167,6 +174,14 @@ func (pl *player) repeat(m Message) error {
 
 // key is the same for calls that mean the same.
 func key(m Message) string { return fmt.Sprintf("%d %d %x", m.Program, m.Procedure, m.Body) }
+
+// looks says whether nothing is called among these but for the state of a job.
+func looks(entries []Entry) bool {
+	return !slices.ContainsFunc(entries, func(e Entry) bool {
+		program, number, _ := e.procedure()
+		return e.Dir == ToDaemon && (program != Remote || number != jobStats)
+	})
+}
 
 // question says whether a call changes nothing.
 func question(m Message) bool {
