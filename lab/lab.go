@@ -196,7 +196,7 @@ func newID() string {
 }
 
 func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
-	initrd, err := image(cache, kernel)
+	initrd, err := Initramfs(cache, kernel)
 	if err != nil {
 		return err
 	}
@@ -219,8 +219,8 @@ func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
 	return nil
 }
 
-// image writes the guest's initramfs into the cache, under the name of what is in it.
-func image(cache debian.Cache, kernel debian.Kernel) (string, error) {
+// Initramfs writes the guest's initramfs into the cache, under the name of what is in it.
+func Initramfs(cache debian.Cache, kernel debian.Kernel) (string, error) {
 	file, err := os.CreateTemp(cache.Dir, "initramfs-*.new")
 	if err != nil {
 		return "", err

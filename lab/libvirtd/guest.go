@@ -1,0 +1,149 @@
+package libvirtd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+	"walm/lab/netlab"
+)
+
+// Guest is what runs in the domain, heard on both hosts: it goes on talking at the other one in the middle of a sentence.
+type Guest struct {
+	stop   context.CancelFunc
+	heards sync.WaitGroup
+
+	mu       sync.Mutex
+	controls map[netlab.Side]*guest.Control
+	beat     map[netlab.Side]time.Time // the last one's arrival
+	ready    bool
+	answers  map[uint32]chan guest.Message
+	last     uint32
+}
+
+// listen hears both hosts, whenever a domain is there.
+func (l *Lab) listen() *Guest {
+	ctx, stop := context.WithCancel(context.Background())
+	g := &Guest{stop: stop, controls: map[netlab.Side]*guest.Control{}, beat: map[netlab.Side]time.Time{},
+		answers: map[uint32]chan guest.Message{}}
+	for side, h := range l.hosts {
+		g.heards.Go(func() { g.hear(ctx, side, filepath.Join(h.dir, "run/walm/control")) })
+	}
+	return g
+}
+
+func (g *Guest) hear(ctx context.Context, side netlab.Side, socket string) {
+	for ctx.Err() == nil {
+		c, err := guest.Dial(ctx, socket)
+		if err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+			continue
+		}
+		g.set(side, c)
+		stop := context.AfterFunc(ctx, func() { c.Close() })
+		for m := range c.Messages() {
+			g.heard(side, m)
+		}
+		g.set(side, nil)
+		if stop() {
+			c.Close()
+		}
+	}
+}
+
+func (g *Guest) set(side netlab.Side, c *guest.Control) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.controls[side] = c
+}
+
+func (g *Guest) heard(side netlab.Side, m guest.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch m.Kind {
+	case wire.Beat:
+		g.beat[side] = m.At
+		g.ready = true
+		return
+	case wire.Ready:
+		g.ready = true
+	}
+	if c := g.answers[m.ID]; c != nil {
+		select {
+		case c <- m:
+		default:
+		}
+	}
+}
+
+// works waits for the first beat.
+func (g *Guest) works(ctx context.Context, on netlab.Side) error {
+	for {
+		if ok, err := g.Beats(ctx, on); ok || err != nil {
+			return err
+		}
+	}
+}
+
+// Beats says whether the guest's heart beats on a host: for a second it is listened to.
+func (g *Guest) Beats(ctx context.Context, on netlab.Side) (bool, error) {
+	began := time.Now()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(time.Second):
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.beat[on].After(began), nil
+}
+
+// again is how long an answer is waited for before the request is repeated, since a migration can lose either.
+const again = 2 * time.Second
+
+// Verify has the guest check every page of its memory, where it runs.
+func (g *Guest) Verify(ctx context.Context, on netlab.Side) error {
+	g.mu.Lock()
+	g.last++
+	cmd := guest.Command{ID: g.last, Verb: wire.Verify}
+	answer := make(chan guest.Message, 1)
+	g.answers[cmd.ID] = answer
+	g.mu.Unlock()
+	for {
+		g.mu.Lock()
+		c := g.controls[on]
+		g.mu.Unlock()
+		if c != nil {
+			if err := c.Send(ctx, cmd); err != nil && ctx.Err() == nil {
+				c = nil // its QEMU has just ended
+			}
+		}
+		select {
+		case m := <-answer:
+			switch {
+			case m.Kind == wire.Error:
+				return errors.New("the guest cannot verify its memory: " + m.Error)
+			case !m.Check.OK():
+				return fmt.Errorf("the guest's memory is not as it was written: %+v", m.Check)
+			}
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("the guest on host %s does not answer: %w", on, ctx.Err())
+		case <-time.After(again):
+		}
+	}
+}
+
+// Close ends the conversation; the guest runs on.
+func (g *Guest) Close() {
+	g.stop()
+	g.heards.Wait()
+}

@@ -1,0 +1,225 @@
+package libvirtd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"walm/internal/procfs"
+	"walm/lab/netlab"
+)
+
+// Host is one host: a network namespace, a mount namespace with a root of its own, and a libvirtd in it.
+type Host struct {
+	Side      netlab.Side
+	lab       *Lab
+	root      string // of the unpacked system
+	dir       string // what is its own: /etc/libvirt, /run, /var/lib/libvirt, logs
+	addr      string
+	namespace string
+
+	mu    sync.Mutex
+	ended chan struct{} // closed when libvirtd is gone
+}
+
+// Socket is the path of the daemon's UNIX socket, as seen from this machine.
+func (h *Host) Socket() string { return filepath.Join(h.dir, "run/libvirt/libvirt-sock") }
+
+// URI names the host from this machine.
+func (h *Host) URI() string { return "qemu+unix:///system?socket=" + h.Socket() }
+
+// PeerURI names the host from the other one.
+func (h *Host) PeerURI() string {
+	if h.lab.TLS {
+		return "qemu+tls://" + h.addr + "/system"
+	}
+	return "qemu+tcp://" + h.addr + "/system"
+}
+
+// Address is the host's on the network that migrations use.
+func (h *Host) Address() string { return h.addr }
+
+// Log is what the daemon has written into its log.
+func (h *Host) Log() string {
+	text, _ := os.ReadFile(filepath.Join(h.dir, "log/libvirtd.log"))
+	return string(text)
+}
+
+// furnish writes what the daemon is configured by.
+func (h *Host) furnish() error {
+	for _, d := range []string{"etc", "run/walm", "lib", "log", "pki"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	n := h.addr[strings.LastIndexByte(h.addr, '.')+1:]
+	tls := 0
+	if h.lab.TLS {
+		tls = 1
+	}
+	for name, text := range map[string]string{
+		// Two daemons of one machine would take each other for themselves: its identity is the machine's by default.
+		"etc/libvirtd.conf": fmt.Sprintf(`listen_tls = %d
+listen_tcp = 1
+listen_addr = %q
+auth_tcp = "none"
+auth_unix_rw = "none"
+host_uuid = "77616c6d-0000-4000-8000-%012s"
+log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
+`, tls, h.addr, n),
+		// Root in a namespace without cgroups, systemd or a virtlogd.
+		"etc/qemu.conf": fmt.Sprintf(`user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+stdio_handler = "file"
+migration_address = %q
+migration_host = %q
+default_tls_x509_cert_dir = "/etc/pki/qemu"
+default_tls_x509_verify = 1
+`, h.addr, h.addr),
+		"hosts": "127.0.0.1 localhost\n10.77.0.1 host-a\n10.77.0.2 host-b\n",
+	} {
+		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter is run by a shell in a mount and a host name of its own, which end with the last process in them.
+const enter = `hostname "host-$1"
+mount -t proc proc "$2/proc"
+mount -t sysfs sysfs "$2/sys"
+mount --rbind /dev "$2/dev"
+mount --bind "$3/run" "$2/run"
+mount --bind "$3/etc" "$2/etc/libvirt"
+mount --bind "$3/lib" "$2/var/lib/libvirt"
+mount --bind "$3/log" "$2/var/log/libvirt"
+mount --bind "$3/pki" "$2/etc/pki"
+mount --bind "$3/hosts" "$2/etc/hosts"
+mount --bind "$3/.." "$2/walm"
+export LC_ALL=C
+exec chroot "$2" /usr/sbin/libvirtd --listen --pid-file /run/walm/libvirtd.pid
+`
+
+// Start starts the daemon, and returns when it answers.
+func (h *Host) Start(ctx context.Context) error {
+	log, err := os.Create(filepath.Join(h.dir, "log/output"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command("/bin/sh", "-eu", "-c", enter, "sh", string(h.Side), h.root, h.dir)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS, Setpgid: true}
+	if err := netlab.Do(h.namespace, cmd.Start); err != nil {
+		return fmt.Errorf("start libvirtd on host %s: %w", h.Side, err)
+	}
+	ended := make(chan struct{})
+	h.mu.Lock()
+	h.ended = ended
+	h.mu.Unlock()
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	if err := os.WriteFile(filepath.Join(h.dir, "daemon.pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644); err != nil {
+		return err
+	}
+	for {
+		var d net.Dialer
+		if c, err := d.DialContext(ctx, "unix", h.Socket()); err == nil {
+			return c.Close()
+		}
+		select {
+		case <-ended:
+			text, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("libvirtd on host %s ended at once: %s", h.Side, bytes.TrimSpace(text))
+		case <-ctx.Done():
+			return fmt.Errorf("wait for libvirtd on host %s: %w", h.Side, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// Kill ends the daemon as a crash would; its domains run on.
+func (h *Host) Kill() error { return kill(h.pids("daemon.pid"), "libvirtd") }
+
+// KillDomains ends the QEMUs of the host as a crash would.
+func (h *Host) KillDomains() error { return kill(h.pids("run/libvirt/qemu/*.pid"), "qemu") }
+
+// Running are the processes of the host's domains.
+func (h *Host) Running() []int { return h.pids("run/libvirt/qemu/*.pid") }
+
+// end is Kill of everything.
+func (h *Host) end() error { return errors.Join(h.Kill(), h.KillDomains()) }
+
+func (h *Host) pids(glob string) (pids []int) {
+	files, _ := filepath.Glob(filepath.Join(h.dir, glob))
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill ends processes that are what their pid files say: a number can have been given to another since.
+func kill(pids []int, program string) error {
+	for _, pid := range pids {
+		for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(5 * time.Millisecond) {
+			args, err := procfs.Arguments(pid)
+			if err != nil || len(args) == 0 || !strings.Contains(filepath.Base(args[0]), program) && !strings.Contains(args[0], "sh") {
+				break
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("end process %d: %w", pid, err)
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("end process %d: it does not go away", pid)
+			}
+		}
+	}
+	return nil
+}
+
+// alive says whether a process runs: one that has ended and is not waited for does not.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, ok := strings.Cut(string(text[max(0, bytes.LastIndexByte(text, ')')):]), ") ")
+	return ok && !strings.HasPrefix(state, "Z")
+}
+
+// Virsh runs the host's own virsh against its daemon, and gives what it prints.
+func (h *Host) Virsh(ctx context.Context, args ...string) (string, error) {
+	pid := h.pids("daemon.pid")
+	if len(pid) == 0 {
+		return "", fmt.Errorf("virsh on host %s: its daemon was never started", h.Side)
+	}
+	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(pid[0]), "-m", "-n", "-u", "--", "chroot", h.root,
+		"/usr/bin/virsh", "-c", "qemu+unix:///system?socket=/run/libvirt/libvirt-sock"}, args...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("virsh %s on host %s: %w: %s", strings.Join(args, " "), h.Side, err, bytes.TrimSpace(out))
+	}
+	return string(out), nil
+}
