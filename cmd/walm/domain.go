@@ -26,6 +26,23 @@ func (c *connection) domain(ctx context.Context, name string) (*libvirt.Domain, 
 	return d, err
 }
 
+// running reaches a domain that can be looked at.
+func (c *connection) running(ctx context.Context, name string) (subject, error) {
+	d, err := c.domain(ctx, name)
+	if err != nil {
+		return subject{}, err
+	}
+	switch run, err := d.RunState(ctx); {
+	case err != nil:
+		d.Close()
+		return subject{}, fmt.Errorf("ask for the state of %s: %w", d.Name, err)
+	case run == vm.RunStateGone:
+		d.Close()
+		return subject{}, fmt.Errorf("the domain %s is shut off: there is nothing to look at until it is started", d.Name)
+	}
+	return ofDomain(d), nil
+}
+
 func ofDomain(d *libvirt.Domain) subject {
 	return subject{machine: d, name: d.Name, runs: d.String(), host: d.Host, accelerator: d.Accelerator, elsewhere: true,
 		samples: d.Samples()}
@@ -74,6 +91,9 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 		return nil, err
 	}
 	v.undo = append(v.undo, v.log.Close)
+	if err := m.foreign(ctx, d.Domain); err != nil {
+		return nil, err
+	}
 	pair, err := libvirt.NewPair(ctx, d, cmp.Or(m.virsh.through, line.Destination), options)
 	if err != nil {
 		return nil, err
@@ -81,7 +101,9 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 	v.undo = append(v.undo, pair.Close)
 	v.subject, v.pair, v.target = ofDomain(d), pair, line.Destination
 	v.hosts = learn.Pair{Source: d.Host, Destination: hostOf(line.Destination), Accelerator: d.Accelerator}
-	v.check = func(ctx context.Context) ([]error, error) { return errorsOf(pair.Check(ctx, vm.Params{Multifd: connections})) }
+	v.check = func(ctx context.Context) ([]error, error) {
+		return errorsOf(pair.Check(ctx, vm.Params{Multifd: connections}))
+	}
 	v.after = func(rec move.Record) []string { return domainAt(rec, line, d.Host) }
 	return v, nil
 }

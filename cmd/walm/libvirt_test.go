@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -26,17 +29,22 @@ func startLibvirt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		h.Domains = append(h.Domains, d)
 	}
-	h.Migrate = func(s *rpctest.Server, m rpctest.Migration) error { return carry(s, ts.Getenv("OTHER"), m) }
+	all := ts.Value("libvirts").(*libvirts)
+	h.Migrate = all.carry
 	path := filepath.Join(ts.MkAbs("."), name)
 	s, err := rpctest.Listen(path, h)
 	ts.Check(err)
 	ts.Defer(s.Close)
+	all.mu.Lock()
+	all.all[name] = s
+	all.mu.Unlock()
 	ts.Setenv(strings.ToUpper(name), "qemu+unix:///system?socket="+path)
 }
 
 func fakeDomain(setting string, id int32) (*rpctest.Domain, error) {
 	name, what, _ := strings.Cut(setting, "=")
 	d := rpctest.Running(name, id)
+	d.Stats = rpc.Params{{Name: "dirtyrate.calc_status", Value: int32(2)}, {Name: "dirtyrate.megabytes_per_second", Value: int64(3)}}
 	job := rpc.Job{Type: rpc.JobUnbounded, Params: rpc.Params{
 		{Name: "operation", Value: int32(outgoingMigration)}, {Name: "time_elapsed", Value: uint64(1234)},
 		{Name: "data_total", Value: uint64(1 << 30)}, {Name: "data_processed", Value: uint64(300 << 20)},
@@ -68,8 +76,69 @@ func fakeDomain(setting string, id int32) (*rpctest.Domain, error) {
 	return d, nil
 }
 
-// carry is a migration that takes a quarter of a second.
-func carry(*rpctest.Server, string, rpctest.Migration) error {
-	time.Sleep(250 * time.Millisecond)
-	return &rpc.Error{Code: rpc.OperationFailed, Message: "operation failed: not yet"}
+// libvirts are a script's fake daemons, by the names of their hosts.
+type libvirts struct {
+	mu  sync.Mutex
+	all map[string]*rpctest.Server
+}
+
+func (l *libvirts) host(name string) *rpctest.Server {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[name]
+}
+
+// carry is a migration in two passes that takes a second: what two daemons tell of one, in their order.
+func (l *libvirts) carry(from *rpctest.Server, m rpctest.Migration) error {
+	u, err := url.Parse(m.Destination)
+	if err != nil {
+		return err
+	}
+	to := l.host(u.Hostname())
+	if to == nil {
+		return &rpc.Error{Code: rpc.OperationFailed, Message: "unable to connect to server at '" + u.Host + "': Connection refused"}
+	}
+	d, status := m.Domain, func(s *rpctest.Server, status string) {
+		s.Emit(rpc.Event{Domain: m.Domain, Monitor: &rpc.Monitor{Name: "MIGRATION", At: time.Now(), Data: json.RawMessage(`{"status":"` + status + `"}`)}})
+	}
+	word := func(s *rpctest.Server, name string) {
+		s.Emit(rpc.Event{Domain: d, Monitor: &rpc.Monitor{Name: name, At: time.Now()}})
+	}
+	life := func(s *rpctest.Server, event, detail int32) {
+		s.Emit(rpc.Event{Domain: d, Lifecycle: &rpc.Lifecycle{Event: event, Detail: detail}})
+	}
+	job := func(left uint64, pass uint64) rpc.Job {
+		return rpc.Job{Type: rpc.JobUnbounded, Params: rpc.Params{{Name: "operation", Value: int32(outgoingMigration)},
+			{Name: "memory_total", Value: uint64(1 << 30)}, {Name: "memory_remaining", Value: left}, {Name: "memory_processed", Value: 1<<30 - left},
+			{Name: "memory_iteration", Value: pass}, {Name: "memory_bps", Value: uint64(1 << 30)}}}
+	}
+	was := rpctest.Domain{}
+	from.Domain(d.Name, func(x *rpctest.Domain) { was = *x; x.Job = job(1<<30, 1) })
+	to.Update(func(h *rpctest.Host) {
+		came := was
+		came.ID, came.State, came.Job = 77, rpc.State{State: rpc.Paused, Reason: rpc.PausedMigration}, rpc.Job{}
+		h.Domains = append(h.Domains, &came)
+	})
+	status(from, "setup")
+	status(from, "active")
+	status(to, "active")
+	for pass := range uint64(2) {
+		word := fmt.Sprintf(`{"pass":%d}`, pass+1)
+		from.Emit(rpc.Event{Domain: d, Monitor: &rpc.Monitor{Name: "MIGRATION_PASS", At: time.Now(), Data: json.RawMessage(word)}})
+		from.Domain(d.Name, func(x *rpctest.Domain) { x.Job = job(1<<29>>pass, pass+1) })
+		time.Sleep(400 * time.Millisecond)
+	}
+	word(from, "STOP")
+	from.Domain(d.Name, func(x *rpctest.Domain) { x.State = rpc.State{State: rpc.Paused, Reason: rpc.PausedMigration} })
+	status(from, "completed")
+	status(to, "completed")
+	to.Domain(d.Name, func(x *rpctest.Domain) { x.State = rpc.State{State: rpc.Running, Reason: rpc.RunningMigrated} })
+	word(to, "RESUME")
+	life(to, rpc.EventResumed, 1)
+	time.Sleep(100 * time.Millisecond)
+	from.Domain(d.Name, func(x *rpctest.Domain) {
+		x.ID, x.State, x.Job = -1, rpc.State{State: rpc.Shutoff, Reason: rpc.ShutoffMigrated}, rpc.Job{}
+	})
+	life(from, rpc.EventStopped, 3)
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"walm/hypervisor/libvirt/rpc/rpctest"
 	"walm/journal"
 )
 
@@ -29,6 +30,7 @@ func TestScripts(t *testing.T) {
 }
 
 func setup(env *testscript.Env) error {
+	env.Values["libvirts"] = &libvirts{all: map[string]*rpctest.Server{}}
 	env.Setenv("WALM_STATE", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("LISTEN", freeAddress())
 	env.Setenv("WALM_CACHE", filepath.Join(env.WorkDir, "cache"))

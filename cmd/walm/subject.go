@@ -44,11 +44,7 @@ func (c *connection) open(ctx context.Context, name string) (subject, error) {
 		return subject{}, err
 	}
 	if !socket {
-		d, err := c.domain(ctx, name)
-		if err != nil {
-			return subject{}, err
-		}
-		return ofDomain(d), nil
+		return c.running(ctx, name)
 	}
 	path, err := socketOf(name)
 	if err != nil {
