@@ -53,7 +53,7 @@ func (l *Lab) Describe(d Disk) string {
   <name>%s</name><uuid>%s</uuid>
   <memory unit='KiB'>%d</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type>
-    <kernel>/walm/vmlinuz</kernel><initrd>/walm/initrd</initrd><cmdline>%s</cmdline></os>
+    <kernel>/lab/vmlinuz</kernel><initrd>/lab/initrd</initrd><cmdline>%s</cmdline></os>
   <features><acpi/></features>
   <cpu mode='custom' match='exact'><model fallback='forbid'>qemu64</model></cpu>
   <on_reboot>destroy</on_reboot>

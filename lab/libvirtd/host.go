@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,7 +112,7 @@ mount --bind "$3/lib" "$2/var/lib/libvirt"
 mount --bind "$3/log" "$2/var/log/libvirt"
 mount --bind "$3/pki" "$2/etc/pki"
 mount --bind "$3/hosts" "$2/etc/hosts"
-mount --bind "$3/.." "$2/walm"
+mount --bind "$3/.." "$2/lab"
 export LC_ALL=C
 exec chroot "$2" /usr/sbin/libvirtd --listen --pid-file /run/walm/libvirtd.pid
 `
@@ -163,7 +164,9 @@ func (h *Host) Kill() error { return kill(h.pids("daemon.pid"), "libvirtd") }
 func (h *Host) KillDomains() error { return kill(h.pids("run/libvirt/qemu/*.pid"), "qemu") }
 
 // Running are the processes of the host's domains.
-func (h *Host) Running() []int { return h.pids("run/libvirt/qemu/*.pid") }
+func (h *Host) Running() []int {
+	return slices.DeleteFunc(h.pids("run/libvirt/qemu/*.pid"), func(pid int) bool { return !alive(pid) })
+}
 
 // end is Kill of everything.
 func (h *Host) end() error { return errors.Join(h.Kill(), h.KillDomains()) }
