@@ -161,11 +161,11 @@ func (h *Host) Start(ctx context.Context) error {
 func (h *Host) Kill() error { return kill(h.pids("daemon.pid"), "libvirtd") }
 
 // KillDomains ends the QEMUs of the host as a crash would.
-func (h *Host) KillDomains() error { return kill(h.pids("run/libvirt/qemu/*.pid"), "qemu") }
+func (h *Host) KillDomains() error { return kill(h.pids("run/libvirt/qemu/"+Domain+".pid"), "qemu") }
 
 // Running are the processes of the host's domains.
 func (h *Host) Running() []int {
-	return slices.DeleteFunc(h.pids("run/libvirt/qemu/*.pid"), func(pid int) bool { return !alive(pid) })
+	return slices.DeleteFunc(h.pids("run/libvirt/qemu/"+Domain+".pid"), func(pid int) bool { return !alive(pid) })
 }
 
 // end is Kill of everything.
