@@ -277,6 +277,7 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 		}
 		return c.SetSpeed(ctx, p.id(), uint64(mebi(a.Params.PostcopyBandwidth)), true)
 	case vm.ActPause:
+		p.note(func(k *known) { k.touched = true })
 		return c.Suspend(ctx, p.id())
 	}
 	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
@@ -317,7 +318,11 @@ func (p *Pair) cancel(ctx context.Context) error {
 // resumeSource runs the VM at the source again. migrate asks for it only after a look at both ends that forbids nothing;
 // it is made once more here, because two daemons that both think the VM theirs would let it run twice.
 func (p *Pair) resumeSource(ctx context.Context) error {
-	if p.knows().calling {
+	k := p.knows()
+	if !k.touched {
+		return errors.New("the VM was stopped before anything was done to it: run it with virsh resume, if it runs nowhere else")
+	}
+	if k.calling {
 		return errors.New("libvirt has not ended the migration yet, and starts the VM itself where that is right")
 	}
 	there, err := p.ask(ctx, p.to)

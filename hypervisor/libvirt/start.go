@@ -36,7 +36,7 @@ func (p *Pair) call(ctx context.Context, c *rpc.Conn, flags rpc.MigrateFlags, pa
 		p.mu.Unlock()
 		return errors.New("libvirt has not answered the last call yet")
 	}
-	p.known.calling, p.known.failure, p.known.cancelled = true, nil, false
+	p.known.calling, p.known.touched, p.known.failure, p.known.cancelled = true, true, nil, false
 	p.over = over
 	p.mu.Unlock()
 	p.working.Go(func() {

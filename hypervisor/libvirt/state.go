@@ -19,6 +19,7 @@ func (s seen) active() bool {
 
 // known is what a pair knows of its migration and what no daemon tells when it is asked.
 type known struct {
+	touched    bool  // the VM may have been stopped because of this pair
 	calling    bool  // libvirt was asked to migrate and has not answered
 	failure    error // what it answered
 	cancelled  bool  // and that is because someone wanted it
@@ -152,6 +153,9 @@ func (k known) destination(s seen) vm.End {
 		case incoming:
 			e.Status = vm.StatusActive
 		}
+	}
+	if e.Run == finishMigrate { // restored from a file, or left as it came: no source stands behind it
+		e.Run = vm.RunStatePaused
 	}
 	if e.Status == vm.StatusPostcopyPaused && k.calling && k.recovering {
 		e.Status = vm.StatusPostcopyRecover

@@ -1,0 +1,147 @@
+//go:build lab
+
+package libvirt_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"walm/hypervisor/libvirt"
+	"walm/lab/debian"
+	"walm/lab/guest"
+	"walm/lab/libvirtd"
+	"walm/lab/netlab"
+	"walm/migrate"
+	"walm/migrate/migratetest"
+	"walm/vm"
+)
+
+// methods are those that libvirt can do without a folder that both hosts share. Offline moves go through one, in which
+// nothing is transferred that could be interrupted: TestOffline is theirs.
+var methods = []vm.Method{vm.StopAndCopy, vm.PreCopy, vm.AutoConverge, vm.PostCopy, vm.Hybrid}
+
+// TestConformance moves a real guest between real libvirt daemons, of both versions, from host to host and led by walm, by
+// every method and through every fault of the suite.
+func TestConformance(t *testing.T) {
+	for _, version := range []struct {
+		name  string
+		suite debian.Suite
+	}{{"9.0", debian.Bookworm}, {"11.3", debian.Backports}} {
+		t.Run(version.name, func(t *testing.T) {
+			l := up(t, libvirtd.Spec{Suite: version.suite})
+			for _, mode := range []string{"p2p", "direct"} {
+				t.Run(mode, func(t *testing.T) {
+					migratetest.Conformance(t, migratetest.Suite{
+						New:     func(t *testing.T) migratetest.Fixture { return fixture(t, l, mode == "direct") },
+						Methods: methods,
+						Slow:    10e6,
+					})
+				})
+			}
+		})
+	}
+}
+
+// sides say which host is the source: every domain begins at host A.
+var sides = map[vm.Side]netlab.Side{vm.Source: netlab.A, vm.Destination: netlab.B}
+
+func fixture(t *testing.T, l *libvirtd.Lab, direct bool) migratetest.Fixture {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, p := pair(t, l, libvirt.Options{Direct: direct})
+	killing, stop := context.WithCancel(context.Background())
+	return migratetest.Fixture{
+		Hypervisor: p,
+		Running:    func(ctx context.Context, side vm.Side) (bool, error) { return g.Beats(ctx, sides[side]) },
+		// Before a migration there is nothing at the destination but the daemon: what is gone beforehand is a destination
+		// that ends whenever it begins.
+		KillDestination: func() {
+			go func() {
+				for killing.Err() == nil {
+					if err := l.Host(netlab.B).KillDomains(); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+			}()
+		},
+		Cut: func() {
+			// A QEMU of 7.2 that waits for its first pages with its lock held answers nobody any more: the guest gets going.
+			time.Sleep(time.Second)
+			if err := p.Interrupt(context.Background()); err != nil {
+				t.Error(err)
+			}
+		},
+		Mend:  func() {},
+		Check: func(ctx context.Context, side vm.Side) error { return g.Verify(ctx, sides[side]) },
+		Close: func() {
+			stop()
+			p.Close()
+			d.Close()
+			g.Close()
+			clear(t, l)
+		},
+	}
+}
+
+// pair opens the domain at host A, to be moved to host B.
+func pair(t *testing.T, l *libvirtd.Lab, o libvirt.Options) (*libvirt.Domain, *libvirt.Pair) {
+	t.Helper()
+	from, to := l.Host(netlab.A), l.Host(netlab.B)
+	d, err := libvirt.Open(t.Context(), from.URI(), libvirtd.Domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Peer = to.PeerURI()
+	p, err := libvirt.NewPair(t.Context(), d, to.URI(), o)
+	if err != nil {
+		d.Close()
+		t.Fatal(err)
+	}
+	return d, p
+}
+
+// clear ends every domain, and waits until the daemons know it.
+func clear(t *testing.T, l *libvirtd.Lab) {
+	t.Helper()
+	for _, side := range sides {
+		h := l.Host(side)
+		if err := h.KillDomains(); err != nil {
+			t.Error(err)
+		}
+		for range 100 {
+			out, err := h.Virsh(context.Background(), "list", "--name", "--all")
+			if err == nil && len(out) <= 1 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+func up(t *testing.T, spec libvirtd.Spec) *libvirtd.Lab {
+	t.Helper()
+	w, err := guest.ParseWorkload("random:wset=64MiB,rate=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Workload = w
+	l, err := libvirtd.Up(t.Context(), spec, func(s string) { t.Log(s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Down(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+var _ migrate.Hypervisor = (*libvirt.Pair)(nil)
