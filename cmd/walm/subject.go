@@ -19,8 +19,8 @@ import (
 // asked bounds what a healthy QEMU answers at once.
 const asked = 10 * time.Second
 
-// machine is a VM where it runs, as a driver reaches it.
-type machine interface {
+// reached is a VM where it runs, as a driver reaches it.
+type reached interface {
 	observe.Sampler
 	Layout(context.Context) (vm.Layout, error)
 	Close() error
@@ -28,7 +28,7 @@ type machine interface {
 
 // subject is a VM that a command is about.
 type subject struct {
-	machine
+	reached
 	name        string // for people
 	runs        string // what runs it
 	host        string // that it runs on; empty: this one
@@ -58,7 +58,7 @@ func (c *connection) open(ctx context.Context, name string) (subject, error) {
 }
 
 func ofSocket(v *qemu.VM) subject {
-	return subject{machine: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator}
+	return subject{reached: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator}
 }
 
 // eye is what looks at a VM: the host's own view of its memory where walm may read it, else the hypervisor's page
