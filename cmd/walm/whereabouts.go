@@ -27,15 +27,11 @@ func whereabouts(rec move.Record, src, dst *qemu.VM, listen string) []string {
 	case o.Result == measure.Cancelled:
 		return []string{"the VM runs on at " + here, again}
 	case o.Result == measure.Paused, o.Result == measure.Unknown && paused(rec.Events):
-		// Out of band, because a destination whose vCPU waits for a page can hold up all other commands.
 		return []string{
 			"the VM is paused between two hosts: " + o.Detail,
 			"do not end " + here + ", nor " + there + ": each holds a part of its memory",
-			"once the network is back, recover it through their QMP sockets, the destination first:",
-			`  destination  {"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}}`,
-			fmt.Sprintf(`               {"exec-oob": "migrate-recover", "arguments": {"uri": "tcp:%s"}}`, listen),
-			`  source       {"execute": "qmp_capabilities"}`,
-			fmt.Sprintf(`               {"execute": "migrate", "arguments": {"uri": "tcp:%s", "resume": true}}`, listen),
+			"once the network is back, recover it:",
+			fmt.Sprintf("  walm recover %s%s --to %s%s --listen %s", qemu.Scheme, src.Path, qemu.Scheme, dst.Path, listen),
 		}
 	case o.Result == measure.Lost:
 		return []string{"the VM is lost: " + o.Detail + panicked(rec.Events)}
