@@ -27,7 +27,7 @@ func TestLibvirt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: suite, Workload: w}, func(s string) { t.Log(s) })
+			l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: suite, Workload: w, TLS: true}, func(s string) { t.Log(s) })
 			if err != nil {
 				t.Fatal(err)
 			}
