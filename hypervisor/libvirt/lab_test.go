@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 		suite debian.Suite
 	}{{"9.0", debian.Bookworm}, {"11.3", debian.Backports}} {
 		t.Run(version.name, func(t *testing.T) {
-			l := up(t, libvirtd.Spec{Suite: version.suite})
+			l := up(t, libvirtd.Spec{Suite: version.suite, TLS: true})
 			for _, mode := range []string{"p2p", "direct"} {
 				t.Run(mode, func(t *testing.T) {
 					migratetest.Conformance(t, migratetest.Suite{

@@ -92,7 +92,9 @@ func (w *world) open(t *testing.T, o Options) *Pair {
 	return p
 }
 
-func (w *world) uri(host string) string { return "qemu+unix:///system?socket=" + filepath.Join(w.dir, host) }
+func (w *world) uri(host string) string {
+	return "qemu+unix:///system?socket=" + filepath.Join(w.dir, host)
+}
 
 func (w *world) emit(s *rpctest.Server, name, data string) {
 	m := &rpc.Monitor{Name: name, At: time.Now()}
