@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"walm/hypervisor/libvirt"
 	"walm/hypervisor/libvirt/rpc"
 	"walm/journal"
 )
@@ -28,7 +29,7 @@ func abortDomain(ctx context.Context, at connection, name, dir string) (string, 
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, 2*abortPatience)
 	defer cancel()
-	d, err := domain(ctx, conn, name)
+	d, err := libvirt.Find(ctx, conn, name)
 	if err != nil {
 		return "", err
 	}

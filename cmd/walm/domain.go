@@ -79,6 +79,7 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 	if err != nil {
 		return nil, err
 	}
+	options.StateDir = m.virsh.shared
 	d, err := m.at.domain(ctx, line.Domain)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"walm/hypervisor/libvirt"
 	"walm/hypervisor/libvirt/rpc"
 )
 
@@ -46,7 +47,7 @@ func (j *jobInfo) run(ctx context.Context, name string, out io.Writer) error {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, asked)
 	defer cancel()
-	d, err := domain(ctx, conn, name)
+	d, err := libvirt.Find(ctx, conn, name)
 	if err != nil {
 		return err
 	}

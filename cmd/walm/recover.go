@@ -28,8 +28,8 @@ func newRecover() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover VM --to VM --listen HOST:PORT",
 		Short: "Take up a post-copy that was interrupted",
-		Long: `recover asks both ends of a migration what has become of it. Where post-copy was interrupted, by a network that failed or
-by a walm that was killed, the destination runs the VM without a part of its memory, which the source still has: recover
+		Long: `recover asks both ends of a migration what has become of it. Where post-copy was interrupted, by a network that failed
+or by a walm that was killed, the destination runs the VM without a part of its memory, which the source still has: recover
 connects the two again and brings the migration to its end. Neither QEMU may be ended before. Nothing is touched where
 no interrupted post-copy is found.
 

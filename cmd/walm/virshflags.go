@@ -23,11 +23,12 @@ type virshFlags struct {
 	line    virsh.Line
 	like    string
 	through string // the destination's URI as walm reaches it
+	shared  string // folder that both hosts have
 }
 
 // ofVirsh are the names of the flags that mean nothing without libvirt.
 func ofVirsh() []string {
-	return []string{"like", "through", "live", "p2p", "direct", "persistent", "undefinesource", "copy-storage-all", "copy-storage-inc",
+	return []string{"like", "through", "shared-dir", "live", "p2p", "direct", "persistent", "undefinesource", "copy-storage-all", "copy-storage-inc",
 		"migrate-disks", "disks-port", "tls", "tls-destination", "parallel", "parallel-connections", "auto-converge",
 		"auto-converge-initial", "auto-converge-increment", "postcopy", "postcopy-after-precopy", "timeout", "timeout-suspend",
 		"timeout-postcopy", "migrateuri", "listen-address", "dname", "xml", "persistent-xml", "unsafe", "abort-on-error", "verbose"}
@@ -38,6 +39,7 @@ func (v *virshFlags) flags(fs *pflag.FlagSet) {
 	on := func(to *bool, name, usage string) { fs.BoolVar(to, name, false, usage) }
 	fs.StringVar(&v.like, "like", "", "move a domain as this virsh migrate line says, and show what walm would have chosen")
 	fs.StringVar(&v.through, "through", "", "the destination's libvirt as walm reaches it, where that is not by DESTURI,\nwhich with --p2p is as the source reaches it")
+	fs.StringVar(&v.shared, "shared-dir", "", "folder that both hosts have under this path, for offline's state file (default: no offline)")
 	on(&l.Live, "live", "as virsh's: a domain moves live unless the method is another")
 	on(&l.P2P, "p2p", "the source's libvirt connects to the destination's (the default)")
 	on(&l.Direct, "direct", "walm leads the migration, and the hosts' libvirts need not reach each other")

@@ -39,7 +39,7 @@ func Open(ctx context.Context, uri, name string) (*Domain, error) {
 }
 
 func open(ctx context.Context, c *rpc.Conn, name string) (*Domain, error) {
-	found, err := find(ctx, c, name)
+	found, err := Find(ctx, c, name)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func open(ctx context.Context, c *rpc.Conn, name string) (*Domain, error) {
 	return d, nil
 }
 
-// find takes a name as virsh does: for an id, a UUID, a name, in this order.
-func find(ctx context.Context, c *rpc.Conn, name string) (rpc.Domain, error) {
+// Find takes a name as virsh does: for an id, a UUID, a name, in this order.
+func Find(ctx context.Context, c *rpc.Conn, name string) (rpc.Domain, error) {
 	if id, ok := parseID(name); ok {
 		if d, err := c.ByID(ctx, id); !errors.Is(err, rpc.NoDomain) {
 			return d, err
@@ -91,7 +91,7 @@ func find(ctx context.Context, c *rpc.Conn, name string) (rpc.Domain, error) {
 	if near := nearest.To(name, names); len(near) > 0 {
 		return d, fmt.Errorf("%w; is %q meant?", err, near[0])
 	}
-	return d, fmt.Errorf("%w; walm list shows the domains that are there", err)
+	return d, fmt.Errorf("%w; walm list --all shows the domains that are there", err)
 }
 
 // Close ends the connection; the domain goes on.

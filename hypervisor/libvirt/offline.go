@@ -32,7 +32,7 @@ func (p *Pair) unableOffline() string {
 	o := p.Options
 	switch {
 	case o.StateDir == "":
-		return "libvirt saves and restores through a folder that both hosts have: give one with --state-dir"
+		return "libvirt saves and restores through a folder that both hosts have: give one with --shared-dir"
 	case o.CopyStorage || o.Incremental:
 		return "libvirt copies no disks of a domain that is saved"
 	case o.Persistent || o.Undefine || o.Name != "" || o.XML != "":
