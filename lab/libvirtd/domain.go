@@ -20,32 +20,15 @@ const (
 	uuid   = "77616c6d-1ab0-4000-8000-000000000001"
 )
 
-// Disk is a domain's disk as both hosts see it; its zero value is none.
-type Disk struct {
-	Source string // the inside of the disk's source element, with its kind: see Local and NBD
-	Kind   string // "file", "network"
-}
-
-// Local is an image on each host's own disk, in the folder that is each host's own.
-func Local(name string) Disk {
-	return Disk{Kind: "file", Source: fmt.Sprintf("<source file='/var/lib/libvirt/%s'/>", name)}
-}
-
-// NBD is an image that a server has.
-func NBD(host, port string) Disk {
-	return Disk{Kind: "network", Source: fmt.Sprintf("<source protocol='nbd' name=''><host name='%s' port='%s'/></source>", host, port)}
-}
-
 // Describe is the domain's XML: no firmware to wait for, a kernel of its own, the control port as its second serial line.
-func (l *Lab) Describe(d Disk) string {
+func (l *Lab) Describe(d Disk) (string, error) {
 	emulator := "/usr/bin/qemu-system-x86_64"
 	if l.Suite == debian.Bookworm {
 		emulator = debian.OddRAM
 	}
-	disk := ""
-	if d.Kind != "" {
-		disk = fmt.Sprintf("<disk type='%s' device='disk'><driver name='qemu' type='raw' cache='none'/>%s<target dev='vda' bus='virtio'/></disk>",
-			d.Kind, d.Source)
+	disk, err := d.XML()
+	if err != nil {
+		return "", fmt.Errorf("describe the domain's disk: %w", err)
 	}
 	var line bytes.Buffer
 	_ = xml.EscapeText(&line, []byte(guest.CommandLine(netlab.Guest+"/24", l.Workload))) // a Buffer takes everything
@@ -67,13 +50,17 @@ func (l *Lab) Describe(d Disk) string {
     <panic model='isa'/><memballoon model='none'/>
   </devices>
 </domain>
-`, Domain, uuid, l.Memory/vm.KiB, line.String(), emulator, disk, netlab.Tap)
+`, Domain, uuid, l.Memory/vm.KiB, line.String(), emulator, disk, netlab.Tap), nil
 }
 
 // Boot starts the domain on a host and returns it once its workload runs.
 func (l *Lab) Boot(ctx context.Context, on netlab.Side, d Disk) (*Guest, error) {
 	h := l.hosts[on]
-	if err := os.WriteFile(filepath.Join(h.dir, "run/walm/domain.xml"), []byte(l.Describe(d)), 0o644); err != nil {
+	text, err := l.Describe(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "run/walm/domain.xml"), []byte(text), 0o644); err != nil {
 		return nil, err
 	}
 	if _, err := h.Virsh(ctx, "create", "/run/walm/domain.xml"); err != nil {

@@ -21,6 +21,7 @@ type Guest struct {
 	mu       sync.Mutex
 	controls map[netlab.Side]*guest.Control
 	beat     map[netlab.Side]time.Time // the last one's arrival
+	ops      uint64                    // work done, as the last beat tells
 	ready    bool
 	answers  map[uint32]chan guest.Message
 	last     uint32
@@ -70,7 +71,7 @@ func (g *Guest) heard(side netlab.Side, m guest.Message) {
 	defer g.mu.Unlock()
 	switch m.Kind {
 	case wire.Beat:
-		g.beat[side] = m.At
+		g.beat[side], g.ops = m.At, m.Ops
 		g.ready = true
 		return
 	case wire.Ready:

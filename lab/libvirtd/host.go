@@ -58,7 +58,7 @@ func (h *Host) Log() string {
 
 // furnish writes what the daemon is configured by.
 func (h *Host) furnish() error {
-	for _, d := range []string{"etc", "run/walm", "lib", "log", "pki"} {
+	for _, d := range []string{"etc", "run/walm", "lib", "log", "pki/qemu"} { // libvirtd does not start without the last
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			return err
 		}
@@ -109,6 +109,7 @@ mount --rbind /dev "$2/dev"
 mount --bind "$3/run" "$2/run"
 mount --bind "$3/etc" "$2/etc/libvirt"
 mount --bind "$3/lib" "$2/var/lib/libvirt"
+mount --bind "$4" "$2/var/lib/libvirt/images"
 mount --bind "$3/log" "$2/var/log/libvirt"
 mount --bind "$3/pki" "$2/etc/pki"
 mount --bind "$3/hosts" "$2/etc/hosts"
@@ -124,7 +125,7 @@ func (h *Host) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command("/bin/sh", "-eu", "-c", enter, "sh", string(h.Side), h.root, h.dir)
+	cmd := exec.Command("/bin/sh", "-eu", "-c", enter, "sh", string(h.Side), h.root, h.dir, h.images())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS, Setpgid: true}
 	if err := netlab.Do(h.namespace, cmd.Start); err != nil {
@@ -149,7 +150,7 @@ func (h *Host) Start(ctx context.Context) error {
 		select {
 		case <-ended:
 			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("libvirtd on host %s ended at once: %s", h.Side, bytes.TrimSpace(text))
+			return fmt.Errorf("libvirtd on host %s ended at once: %s %s", h.Side, bytes.TrimSpace(text), h.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for libvirtd on host %s: %w", h.Side, ctx.Err())
 		case <-time.After(10 * time.Millisecond):

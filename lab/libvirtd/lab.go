@@ -16,6 +16,7 @@ import (
 	"walm/lab/debian"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/storage"
 	"walm/vm"
 )
 
@@ -35,6 +36,8 @@ type Lab struct {
 	id      string
 	net     *netlab.Net
 	hosts   map[netlab.Side]*Host
+	disks   string       // folder of the hosts' own images and of those that are served
+	disk    storage.Disk // that is served
 }
 
 // runDir holds a folder per pair that is up. A folder's name ends in the pid of the walm that made it.
@@ -80,6 +83,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 	_, _ = rand.Read(b)
 	l := &Lab{Spec: spec, Version: system.Version, id: fmt.Sprintf("lv%sx%d", hex.EncodeToString(b), os.Getpid()),
 		hosts: map[netlab.Side]*Host{}}
+	l.disks = disksOf(cache, l.id)
 	if err := os.MkdirAll(l.dir(), 0o700); err != nil {
 		return nil, err
 	}
@@ -88,7 +92,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 			err = errors.Join(err, l.Down())
 		}
 	}()
-	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.id, Rate: spec.Link}); err != nil {
+	if l.net, err = netlab.Up(ctx, netlab.Spec{ID: l.id, Rate: spec.Link, Disks: true}); err != nil {
 		return nil, err
 	}
 	for from, to := range map[string]string{kernel.Image: "vmlinuz", initrd: "initrd"} {
@@ -106,6 +110,9 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 		if err := h.furnish(); err != nil {
 			return nil, err
 		}
+	}
+	if err := l.diskFolders(); err != nil {
+		return nil, err
 	}
 	if spec.TLS {
 		if err := l.certify(); err != nil {
@@ -134,10 +141,11 @@ func (l *Lab) Down() error {
 	for _, h := range l.hosts {
 		all = append(all, h.end())
 	}
+	all = append(all, endServer(l.dir()))
 	if l.net != nil {
 		all = append(all, l.net.Down())
 	}
-	return errors.Join(append(all, os.RemoveAll(l.dir()))...)
+	return errors.Join(append(all, os.RemoveAll(l.disks), os.RemoveAll(l.dir()))...)
 }
 
 // Reap removes what pairs have left behind whose walm was killed.
@@ -146,7 +154,11 @@ func Reap() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var all []error
+	if err != nil {
+		return err
+	}
+	cache, err := debian.DefaultCache()
+	all := []error{err}
 	for _, e := range entries {
 		_, owner, _ := strings.Cut(e.Name(), "x")
 		if pid, err := strconv.Atoi(owner); err == nil && alive(pid) {
@@ -156,9 +168,10 @@ func Reap() error {
 			h := &Host{Side: side, dir: filepath.Join(runDir, e.Name(), string(side))}
 			all = append(all, h.end())
 		}
-		all = append(all, netlab.Remove(e.Name()), os.RemoveAll(filepath.Join(runDir, e.Name())))
+		all = append(all, endServer(filepath.Join(runDir, e.Name())), netlab.Remove(e.Name()),
+			os.RemoveAll(disksOf(cache, e.Name())), os.RemoveAll(filepath.Join(runDir, e.Name())))
 	}
-	return errors.Join(append(all, err)...)
+	return errors.Join(all...)
 }
 
 func copyFile(from, to string) error {
