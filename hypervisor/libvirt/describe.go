@@ -207,6 +207,22 @@ func resized(args []string) (vm.Bytes, bool) {
 	return found, found > 0
 }
 
+// started takes from the arguments of the domain's QEMU how much memory it really has: an emulator can be a script.
+func (f *Features) started(args []string) {
+	var size []string
+	for i, a := range args[:max(0, len(args)-1)] {
+		if a == "-m" {
+			size = args[i : i+2]
+		}
+	}
+	n, ok := resized(size)
+	if !ok || f.RAM-f.Plugged != f.Blocks[0] || f.Blocks[0] == n { // of NUMA nodes it is the sum
+		return
+	}
+	f.RAM += n - f.Blocks[0]
+	f.Blocks[0], f.Resized = n, true
+}
+
 // hostUUID reads a host's identity from its capabilities; empty where it has none.
 func hostUUID(capabilities string) (string, error) {
 	var c struct {

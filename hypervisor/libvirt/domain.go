@@ -8,6 +8,7 @@ import (
 
 	"walm/hypervisor/libvirt/rpc"
 	"walm/internal/nearest"
+	"walm/internal/procfs"
 	"walm/vm"
 )
 
@@ -60,7 +61,11 @@ func open(ctx context.Context, c *rpc.Conn, name string) (*Domain, error) {
 	if d.Host, err = c.Hostname(ctx); err != nil {
 		return nil, err
 	}
-	d.pid = process(c.Peer(), found)
+	if d.pid = process(c.Peer(), found); d.pid != 0 {
+		if args, err := procfs.Arguments(d.pid); err == nil {
+			d.started(args)
+		}
+	}
 	return d, nil
 }
 

@@ -18,11 +18,11 @@ func mebi(r vm.Rate) int64 {
 	if r <= 0 {
 		return 0
 	}
-	return max(1, int64(math.Round(float64(r)/float64(vm.MiB))))
+	return max(1, int64(math.Round(min(float64(r)/float64(vm.MiB), uncapped/2))))
 }
 
 func speed(r vm.Rate) uint64 {
-	if n := mebi(r); n > 0 && n < uncapped {
+	if n := mebi(r); n > 0 && n < uncapped/2 {
 		return uint64(n)
 	}
 	return uncapped
