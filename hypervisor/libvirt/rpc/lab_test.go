@@ -6,12 +6,17 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"walm/hypervisor/libvirt/rpc"
 	"walm/hypervisor/libvirt/rpc/rpctest"
 	"walm/lab/debian"
 	"walm/lab/guest"
@@ -46,6 +51,7 @@ func TestRealDaemons(t *testing.T) {
 			}
 			defer g.Close()
 
+			listed(ctx, t, l.Host(netlab.A).Socket())
 			relay := filepath.Join(t.TempDir(), "s")
 			var passed bytes.Buffer
 			recording, stop := context.WithCancel(ctx)
@@ -69,6 +75,54 @@ func TestRealDaemons(t *testing.T) {
 				keep(t, filepath.Join("testdata", "transcripts", version+".jsonl.gz"), passed.Bytes())
 			}
 		})
+	}
+}
+
+// listed wants the list and the state of 200 domains in 200 ms, from libvirt's own made-up host in the daemon.
+func listed(ctx context.Context, t *testing.T, socket string) {
+	const n, within = 200, 200 * time.Millisecond
+	var b strings.Builder
+	b.WriteString("<node>")
+	for i := range n {
+		fmt.Fprintf(&b, "<domain type='test'><name>domain-%03d</name><memory>8192</memory><os><type>hvm</type></os></domain>", i)
+	}
+	b.WriteString("</node>")
+	file := filepath.Join(filepath.Dir(socket), "made-up.xml") // in /run/libvirt, for the daemon
+	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	c, err := rpc.Dial(ctx, "test+unix:///run/libvirt/made-up.xml?socket="+socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	dialled := time.Now()
+	all, err := c.Domains(ctx, 0)
+	if err != nil || len(all) != n {
+		t.Fatalf("%d domains, %v", len(all), err)
+	}
+	var wg sync.WaitGroup
+	for _, d := range all {
+		wg.Go(func() {
+			if info, err := c.Info(ctx, d); err != nil || info.KiB != 8192 {
+				t.Errorf("%s: %+v, %v", d.Name, info, err)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(dialled)
+	t.Logf("%d domains one by one in %v, after %v in which the daemon made them up", n, took, dialled.Sub(began))
+	if took > within {
+		t.Errorf("%d domains took %v, want %v", n, took, within)
+	}
+	_, err = c.Stats(ctx, rpc.StatsState)
+	t.Logf("all at once: %v", err)
+	if err != nil && !errors.Is(err, rpc.NoSupport) {
+		t.Error(err)
+	}
+	if err := c.AbortJob(ctx, all[0]); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a call that the driver does not have: %v", err)
 	}
 }
 
