@@ -112,6 +112,7 @@ func available() vm.Bytes {
 // doing asks what the domain is and does.
 func (p *Pair) doing(ctx context.Context, c *rpc.Conn) (d preflight.Domain, err error) {
 	id := p.id()
+	d.RAM = p.Domain.RAM
 	if d.XML, err = c.XML(ctx, id, 0); err != nil {
 		return d, err
 	}

@@ -90,8 +90,11 @@ func (c *check) versions() {
 		c.found("leave --parallel out, or bring the destination to 9.2.1",
 			"parallel migration from QEMU %s to 9.2.0 fails (qemu-project#2720)", from)
 	}
-	ram := c.dom.Memory.bytes()
-	if c.dom.Type == "qemu" && from > 0 && from < 9000000 && ram > 0 && ram%(64*vm.Page) == 0 && !c.resized() {
+	ram, known := c.Domain.RAM, c.Domain.RAM > 0 || !c.resized()
+	if ram == 0 {
+		ram = c.dom.Memory.bytes()
+	}
+	if c.dom.Type == "qemu" && from > 0 && from < 9000000 && ram > 0 && ram%(64*vm.Page) == 0 && known {
 		c.found("use QEMU 9.0 or later at the source, or KVM",
 			"QEMU %s corrupts guests that migrate live without KVM with memory of a multiple of 256 KiB, as libvirt's are (mended in 9.0)", from)
 	}

@@ -53,6 +53,7 @@ type Domain struct {
 	Transient   bool
 	ManagedSave bool
 	Snapshots   bool
+	RAM         vm.Bytes // that QEMU was really started with; 0: as it is described
 	// Shared says of the paths of disks whether they are on a file system that hosts share; a path that is missing is not
 	// known.
 	Shared map[string]bool

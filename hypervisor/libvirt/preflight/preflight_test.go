@@ -91,6 +91,7 @@ func TestCheck(t *testing.T) {
 			m.Destination.Capabilities = ""
 		}, []string{"vda is cached by its host .cache=default., which QEMU 2.12.0"}},
 		{"TCG before 9.0", func(m *Move) { m.Source.QEMU = 7002022 }, []string{"QEMU 7.2.22 corrupts guests.*use QEMU 9.0"}},
+		{"TCG before 9.0, started with another size", func(m *Move) { m.Source.QEMU, m.Domain.RAM = 7002022, 512*vm.MiB+8*vm.KiB }, nil},
 		{"TCG before 9.0, memory set past libvirt", func(m *Move) {
 			m.Source.QEMU = 7002022
 			replace("</domain>", "<qemu:commandline><qemu:arg value='-m'/><qemu:arg value='524296K'/></qemu:commandline></domain>")(m)
