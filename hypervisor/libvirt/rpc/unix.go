@@ -58,23 +58,23 @@ func (u URI) connectUNIX(ctx context.Context) (net.Conn, error) {
 // advise adds to the reason why nobody was reached what to do next.
 func (u URI) advise(err error) error {
 	var unknown *net.DNSError
-	units := map[Transport]string{OverUNIX: "libvirtd.socket or virtqemud.socket", OverTCP: "libvirtd-tcp.socket or virtproxyd-tcp.socket",
-		OverTLS: "libvirtd-tls.socket or virtproxyd-tls.socket"}
+	command := map[Transport]string{OverUNIX: "`systemctl start libvirtd.socket` (or virtqemud.socket)", OverTCP: "`systemctl start libvirtd-tcp.socket` (or virtproxyd-tcp.socket)",
+		OverTLS: "`systemctl start libvirtd-tls.socket` (or virtproxyd-tls.socket)"}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, fs.ErrNotExist) && u.Path == "/session":
 		return fmt.Errorf("%w: no daemon of this user's runs; start one with `virsh -c qemu:///session list`, or use qemu:///system", err)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: is libvirt installed on this host and started? `systemctl start %s`; "+
-			"a host of its own is named as %s+ssh://HOST%s", err, units[OverUNIX], u.Driver, u.Path)
+		return fmt.Errorf("%w: is libvirt installed on this host and started? %s; "+
+			"for another host write %s+ssh://HOST%s", err, command[OverUNIX], u.Driver, u.Path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: run as root, or have the user added to the group libvirt", err)
 	case errors.Is(err, syscall.ECONNREFUSED) && u.Transport == OverUNIX:
-		return fmt.Errorf("%w: the daemon has ended; `systemctl start %s`", err, units[OverUNIX])
+		return fmt.Errorf("%w: the daemon has ended; %s", err, command[OverUNIX])
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: no libvirt listens there; `systemctl start %s` on that host, or reach it as %s+ssh://%s%s",
-			err, units[u.Transport], u.Driver, u.Host, u.Path)
+		return fmt.Errorf("%w: no libvirt listens there; %s on that host, or reach it as %s+ssh://%s%s",
+			err, command[u.Transport], u.Driver, u.Host, u.Path)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Errorf("%w: is the host on, and the address right?", err)
 	case errors.As(err, &unknown):
