@@ -140,8 +140,7 @@ func domainAt(rec move.Record, line virsh.Line, source string) []string {
 		return []string{
 			rec.VM + " is paused between two hosts: " + o.Detail,
 			"do not destroy it at " + here + ", nor at " + there + ": each holds a part of its memory",
-			"once the network is back, take it up again, at the source:",
-			fmt.Sprintf("  virsh migrate --live --p2p --postcopy --postcopy-resume %s %s", rec.VM, line.Destination),
+			fmt.Sprintf("once the network is back, take it up again: walm recover %s %s", rec.VM, line.Destination),
 		}
 	case o.Result == measure.Lost:
 		return []string{rec.VM + " is lost: " + o.Detail + panicked(rec.Events)}

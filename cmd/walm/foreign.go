@@ -23,6 +23,10 @@ func (m *migration) foreign(ctx context.Context, d rpc.Domain) error {
 	if op, told := job.Params.Number("operation"); err != nil || !job.Type.Active() || told && op != outgoingMigration {
 		return nil // what else stands against a migration is found by the checks
 	}
+	if state, err := conn.State(ctx, d); err == nil && state.State == rpc.Paused && state.Reason == rpc.PausedPostcopyFailed {
+		return fail(exitRefused, "nothing was moved: post-copy of %[1]s is interrupted, and its memory is on two hosts: take it up with"+
+			" walm recover %[1]s DESTURI", d.Name)
+	}
 	m.step(fmt.Sprintf("somebody else is moving %s: watching it, and touching nothing", d.Name))
 	began := time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)

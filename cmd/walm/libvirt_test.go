@@ -17,7 +17,8 @@ import (
 
 // startLibvirt NAME DOMAIN... starts a fake libvirtd of a host of that name as $NAME, its URI, with domains such as "vm1", or
 // with a word of what is the matter with one: "vm1=off", "vm1=paused", "vm1=migrating", "vm1=in-post-copy", "vm1=incoming",
-// "vm1=saved", "vm1=snapshots". Ids are given from 1 on.
+// "vm1=saved", "vm1=snapshots",
+// "vm1=interrupted" (and "vm1=half" at the destination). Ids are given from 1 on.
 func startLibvirt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: libvirt NAME DOMAIN...")
@@ -67,6 +68,10 @@ func fakeDomain(setting string, id int32) (*rpctest.Domain, error) {
 		d.Job = job
 	case "in-post-copy":
 		d.Job, d.State = job, rpc.State{State: rpc.Paused, Reason: rpc.PausedPostcopy}
+	case "interrupted":
+		d.Job, d.State = job, rpc.State{State: rpc.Paused, Reason: rpc.PausedPostcopyFailed}
+	case "half": // the other half of it
+		d.State = rpc.State{State: rpc.Running, Reason: rpc.RunningPostcopyFailed}
 	case "incoming":
 		job.Params[0].Value = int32(incomingMigration)
 		d.Job, d.State = job, rpc.State{State: rpc.Paused, Reason: rpc.PausedMigration}
@@ -112,6 +117,24 @@ func (l *libvirts) carry(from *rpctest.Server, m rpctest.Migration) error {
 			{Name: "memory_total", Value: uint64(1 << 30)}, {Name: "memory_remaining", Value: left}, {Name: "memory_processed", Value: 1<<30 - left},
 			{Name: "memory_iteration", Value: pass}, {Name: "memory_bps", Value: uint64(1 << 30)}}}
 	}
+	over := func() {
+		from.Domain(d.Name, func(x *rpctest.Domain) {
+			x.ID, x.State, x.Job = -1, rpc.State{State: rpc.Shutoff, Reason: rpc.ShutoffMigrated}, rpc.Job{}
+		})
+		life(from, rpc.EventStopped, 3)
+	}
+	if m.Flags&rpc.PostcopyResume != 0 {
+		status(from, "postcopy-recover")
+		status(from, "postcopy-active")
+		from.Domain(d.Name, func(x *rpctest.Domain) { x.State.Reason = rpc.PausedPostcopy })
+		to.Domain(d.Name, func(x *rpctest.Domain) { x.State.Reason = rpc.RunningPostcopy })
+		time.Sleep(200 * time.Millisecond)
+		status(from, "completed")
+		status(to, "completed")
+		to.Domain(d.Name, func(x *rpctest.Domain) { x.State.Reason = rpc.RunningMigrated })
+		over()
+		return nil
+	}
 	was := rpctest.Domain{}
 	from.Domain(d.Name, func(x *rpctest.Domain) { was = *x; x.Job = job(1<<30, 1) })
 	to.Update(func(h *rpctest.Host) {
@@ -136,9 +159,6 @@ func (l *libvirts) carry(from *rpctest.Server, m rpctest.Migration) error {
 	word(to, "RESUME")
 	life(to, rpc.EventResumed, 1)
 	time.Sleep(100 * time.Millisecond)
-	from.Domain(d.Name, func(x *rpctest.Domain) {
-		x.ID, x.State, x.Job = -1, rpc.State{State: rpc.Shutoff, Reason: rpc.ShutoffMigrated}, rpc.Job{}
-	})
-	life(from, rpc.EventStopped, 3)
+	over()
 	return nil
 }

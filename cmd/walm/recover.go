@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"walm/decide"
+	"walm/hypervisor/libvirt"
 	"walm/hypervisor/qemu"
+	"walm/journal"
 	"walm/migrate"
 	"walm/move"
 	"walm/vm"
@@ -18,6 +21,9 @@ import (
 // recovery is the recover command as it was asked for.
 type recovery struct {
 	display
+	at         connection
+	through    string
+	direct     bool
 	to, listen string
 	interrupt  bool
 	stateDir   string
@@ -26,35 +32,39 @@ type recovery struct {
 func newRecover() *cobra.Command {
 	var r recovery
 	cmd := &cobra.Command{
-		Use:   "recover VM --to VM --listen HOST:PORT",
+		Use:   "recover {DOMAIN DESTURI | VM --to VM --listen HOST:PORT}",
 		Short: "Take up a post-copy that was interrupted",
 		Long: `recover asks both ends of a migration what has become of it. Where post-copy was interrupted, by a network that failed
-or by a walm that was killed, the destination runs the VM without a part of its memory, which the source still has: recover
-connects the two again and brings the migration to its end. Neither QEMU may be ended before. Nothing is touched where
-no interrupted post-copy is found.
+or by a walm that was killed, the destination runs the VM without a part of its memory, which the source still has:
+recover connects the two again and brings the migration to its end. Neither end may be ended before. Nothing is touched
+where no interrupted post-copy is found. libvirt takes one up from 8.5 on.
 
 A network that goes silent is noticed late: each QEMU can wait for a quarter of an hour. --interrupt has both take the
 stream for broken at once. It costs a stream that is alive no more than a new connection.
 
 ` + exitHelp,
-		Example: `  walm recover qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
+		Example: `  walm recover -c qemu:///system vm1 qemu+tls://beta/system
+  walm recover qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
   walm recover qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49160 --interrupt`,
-		Args: oneVM,
+		Args: func(cmd *cobra.Command, args []string) error { return ends(cmd, args, r.to, r.listen) },
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.during(cmd, func(ctx context.Context) error { return r.run(ctx, args[0]) })
+			return r.during(cmd, func(ctx context.Context) error {
+				if len(args) == 2 {
+					return r.domain(ctx, args[0], args[1])
+				}
+				return r.run(ctx, args[0])
+			})
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&r.to, "to", "", "the QEMU that the VM moves to")
-	fs.StringVar(&r.listen, "listen", "", "HOST:PORT on which the destination is to listen; if the port is taken, the next ones are tried")
+	r.at.flags(fs)
+	fs.StringVar(&r.through, "through", "", "the destination's libvirt as walm reaches it, where that is not by DESTURI")
+	fs.BoolVar(&r.direct, "direct", false, "walm leads, and the hosts' libvirts need not reach each other")
+	fs.StringVar(&r.to, "to", "", "without libvirt: the QEMU that the VM moves to")
+	fs.StringVar(&r.listen, "listen", "", "without libvirt: HOST:PORT on which the destination is to listen; if the port is taken, the next ones are tried")
 	fs.BoolVar(&r.interrupt, "interrupt", false, "have both ends take a stream that hangs for broken first")
 	fs.StringVar(&r.stateDir, "state-dir", "", "folder for walm's journal (default: $WALM_STATE or /var/lib/walm)")
 	r.flags(fs)
-	for _, name := range []string{"to", "listen"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err)
-		}
-	}
 	return cmd
 }
 
@@ -91,6 +101,43 @@ func (r *recovery) run(ctx context.Context, source string) error {
 	defer dst.Close()
 	pair := qemu.NewPair(src, dst, r.listen, dir)
 	defer pair.Close()
+	return r.take(ctx, pair, log, func() string {
+		return fmt.Sprintf("%s with all of its memory; the source's QEMU can be ended: kill %d", dst, src.PID())
+	})
+}
+
+// domain takes up the post-copy of a domain of libvirt's.
+func (r *recovery) domain(ctx context.Context, name, destination string) error {
+	d, err := r.at.domain(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	dir, err := stateDir(r.stateDir)
+	if err != nil {
+		return err
+	}
+	log, err := claimAs(dir, domainJournal(d.Domain), d.Name)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	pair, err := libvirt.NewPair(ctx, d, cmp.Or(r.through, destination), libvirt.Options{Peer: destination, Direct: r.direct})
+	if err != nil {
+		return err
+	}
+	defer pair.Close()
+	return r.take(ctx, pair, log, func() string { return destination + " with all of its memory" })
+}
+
+// interruptible is a pair whose post-copy can be broken off, so that it can be taken up again.
+type interruptible interface {
+	move.Pair
+	Interrupt(context.Context) error
+}
+
+// take takes up what is found to be interrupted; where says where the VM then runs.
+func (r *recovery) take(ctx context.Context, pair interruptible, log *journal.Journal, where func() string) error {
 	if r.interrupt {
 		r.step("interrupting the stream")
 		if err := pair.Interrupt(ctx); err != nil {
@@ -110,7 +157,7 @@ func (r *recovery) run(ctx context.Context, source string) error {
 		return coded{exitUnknown, err}
 	}
 	r.done()
-	return r.tell(res, src, dst)
+	return r.tell(res, where)
 }
 
 // hanging says what to try where post-copy is under way by its ends' own word.
@@ -121,7 +168,7 @@ func hanging(e vm.Ends) string {
 	return ""
 }
 
-func (r *recovery) tell(res migrate.Result, src, dst *qemu.VM) error {
+func (r *recovery) tell(res migrate.Result, where func() string) error {
 	if r.output == "json" {
 		e := json.NewEncoder(r.out)
 		e.SetIndent("", "  ")
@@ -133,7 +180,7 @@ func (r *recovery) tell(res migrate.Result, src, dst *qemu.VM) error {
 		return coded{exitUnknown, fmt.Errorf("%s: %w", res.State, errors.New(res.Reason))}
 	}
 	if r.output != "json" {
-		fmt.Fprintf(r.out, "recovered: the VM runs at %s with all of its memory; the source's QEMU can be ended: kill %d\n", dst, src.PID())
+		fmt.Fprintf(r.out, "recovered: the VM runs at %s\n", where())
 	}
 	return nil
 }

@@ -64,41 +64,50 @@ func errorsOf[F error](findings []F, err error) ([]error, error) {
 }
 
 // socketed says whether the VM is named by its QMP socket.
-func (m *migration) socketed(args []string) bool {
-	return m.to != "" || m.listen != "" || len(args) > 0 && strings.HasPrefix(args[0], qemu.Scheme)
+func socketed(args []string, to, listen string) bool {
+	return to != "" || listen != "" || len(args) > 0 && strings.HasPrefix(args[0], qemu.Scheme)
 }
 
-// args counts the arguments, of which the first says what they are.
-func (m *migration) args(cmd *cobra.Command, args []string) error {
+// ends counts the arguments that name the two ends of a migration, of which the first says what they are.
+func ends(cmd *cobra.Command, args []string, to, listen string) error {
+	if !socketed(args, to, listen) {
+		if len(args) == 2 {
+			return nil
+		}
+		return seeHelp(cmd, fmt.Errorf("%s takes a domain and the URI of the destination's libvirt, such as vm1 qemu+tls://beta/system,"+
+			" and was given %d arguments", cmd.CommandPath(), len(args)))
+	}
+	if err := oneVM(cmd, args); err != nil {
+		return err
+	}
 	var missing []string
-	for _, f := range []struct{ name, value string }{{"listen", m.listen}, {"to", m.to}} {
+	for _, f := range []struct{ name, value string }{{"listen", listen}, {"to", to}} {
 		if f.value == "" {
 			missing = append(missing, fmt.Sprintf("%q", f.name))
 		}
 	}
+	if len(missing) > 0 {
+		return seeHelp(cmd, fmt.Errorf("required flag(s) %s not set", strings.Join(missing, ", ")))
+	}
+	return nil
+}
+
+// args counts the arguments.
+func (m *migration) args(cmd *cobra.Command, args []string) error {
 	switch {
 	case m.virsh.like != "" && len(args) > 0:
 		return seeHelp(cmd, fmt.Errorf("--like says all that is to be moved: leave %q out", args))
 	case m.virsh.like != "":
 		return nil
-	case m.socketed(args):
-		if err := oneVM(cmd, args); err != nil {
-			return err
-		}
-		if len(missing) > 0 {
-			return seeHelp(cmd, fmt.Errorf("required flag(s) %s not set", strings.Join(missing, ", ")))
-		}
+	case len(args) == 3 && !socketed(args, m.to, m.listen): // with a MIGRATEURI
 		return nil
-	case len(args) < 2 || len(args) > 3:
-		return seeHelp(cmd, fmt.Errorf("%s takes a domain and the URI of the destination's libvirt, such as vm1 qemu+tls://beta/system,"+
-			" and was given %d arguments", cmd.CommandPath(), len(args)))
 	}
-	return nil
+	return ends(cmd, args, m.to, m.listen)
 }
 
 // embark reaches both ends.
 func (m *migration) embark(ctx context.Context, given *pflag.FlagSet, args []string) (*voyage, error) {
-	if m.socketed(args) {
+	if socketed(args, m.to, m.listen) {
 		if m.bare {
 			return nil, errors.New("--bandwidth without a unit is MiB/s for libvirt domains alone: write for example 1Gbit/s or 100MiB/s")
 		}

@@ -109,7 +109,7 @@ func options() []option {
 		on("abort-on-error", func(s *Switches) *bool { return &s.AbortOnError }),
 		on("postcopy", func(s *Switches) *bool { return &s.Postcopy }),
 		on("postcopy-after-precopy", func(s *Switches) *bool { return &s.AfterPrecopy }),
-		no("postcopy-resume", "it takes up a migration that was interrupted: use virsh itself for that"),
+		no("postcopy-resume", "it takes up a migration that was interrupted: walm recover DOMAIN DESTURI does that"),
 		no("zerocopy", "walm cannot forecast it: leave it out"),
 		take("migrateuri", text(func(l *Line) *string { return &l.MigrateURI })),
 		noValue("graphicsuri", noGraphics),
