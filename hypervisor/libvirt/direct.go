@@ -93,17 +93,22 @@ func expected(err error) error {
 }
 
 // arrived asks the destination what became of the VM where the answer to Finish was lost. It is told for certain that it
-// runs, or that it is not there: libvirt ends what was never finished when the connection breaks.
+// runs with all of its memory, or that it is not there: libvirt ends what was never finished when the connection breaks. In
+// post-copy it runs before it has everything, and the source must not be told so: that would end it.
 func (p *Pair) arrived(ctx context.Context, lost error) (bool, error) {
 	tick := time.NewTicker(reconnect)
 	defer tick.Stop()
-	for range 60 {
+	for n := 0; n < 60; n++ {
 		if c, err := p.to.get(ctx); err == nil {
 			s, err := state(ctx, c, p.id())
 			switch {
 			case err != nil:
 			case !s.active():
 				return false, nil
+			case s.state.State == rpc.Running && s.state.Reason == rpc.RunningPostcopyFailed:
+				return false, nil // the source then keeps its part, and both wait to be recovered
+			case s.state.State == rpc.Running && s.state.Reason == rpc.RunningPostcopy:
+				n = 0 // as long as it takes
 			case s.state.State == rpc.Running:
 				return true, nil
 			}

@@ -93,6 +93,13 @@ func (h *host) local() bool {
 	return h.conn != nil && h.conn.Peer() != 0
 }
 
+// monitored says whether QEMU's own events come.
+func (h *host) monitored() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.monitor
+}
+
 func (h *host) close() {
 	h.mu.Lock()
 	conn := h.conn

@@ -314,6 +314,40 @@ func TestDirectLostAnswer(t *testing.T) {
 	}
 }
 
+// Where that happens in post-copy the source is kept until the destination has everything.
+func TestDirectLostInPostcopy(t *testing.T) {
+	w := newWorld(t)
+	p := w.open(t, Options{Direct: true})
+	var whole, confirmed bool
+	w.b.Handle(306, func(*rpctest.In) (*rpctest.Out, error) {
+		w.arrives(rpc.RunningPostcopy)
+		w.emit(w.b, "RESUME", "")
+		p.to.mu.Lock()
+		conn := p.to.conn
+		p.to.mu.Unlock()
+		go conn.Close()
+		time.AfterFunc(2500*time.Millisecond, func() {
+			w.set(func() { whole, w.came = true, false })
+			w.status(w.a, vm.StatusCompleted)
+			w.arrives(rpc.RunningMigrated)
+		})
+		return nil, nil
+	})
+	w.a.Handle(307, func(*rpctest.In) (*rpctest.Out, error) {
+		if !w.is(&whole) {
+			t.Error("the source was ended while it had a part of the VM")
+		}
+		w.set(func() { confirmed = true })
+		w.confirm()
+		return new(rpctest.Out), nil
+	})
+	plan := decide.Plan{Method: vm.PostCopy, Params: vm.DefaultParams(vm.PostCopy)}
+	res, err := migrate.Run(t.Context(), p, migrate.New(plan, nil), migrate.Watch{})
+	if err != nil || res.State != migrate.Completed || !w.is(&confirmed) {
+		t.Errorf("%s, %s, %v", res.State, res.Reason, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	if refused(errors.New("x")) || !refused(&rpc.Error{Code: rpc.NoDomain}) {
 		t.Error("what the daemon says is not told from what breaks")

@@ -92,7 +92,7 @@ func (w *watcher) heard(ctx context.Context, c *rpc.Conn, e rpc.Event) {
 		w.monitor(ctx, c, *e.Monitor, out)
 	case e.Lifecycle != nil:
 		w.lifecycle(*e.Lifecycle, out)
-	case e.Iteration != nil && !w.host.monitor && w.host.side == vm.Source:
+	case e.Iteration != nil && !w.host.monitored() && w.host.side == vm.Source:
 		w.pass(ctx, c, int(*e.Iteration), out)
 	case e.JobCompleted != nil && w.host.side == vm.Source:
 		w.jobCompleted(e.JobCompleted, out)
@@ -203,7 +203,7 @@ func (w *watcher) lifecycle(l rpc.Lifecycle, out vm.Event) {
 	default:
 		return
 	}
-	if !w.host.monitor && !postcopyFailed(l) {
+	if !w.host.monitored() && !postcopyFailed(l) {
 		w.tell(out)
 	}
 }

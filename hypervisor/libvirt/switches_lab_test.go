@@ -1,0 +1,92 @@
+//go:build lab
+
+package libvirt_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"walm/decide"
+	"walm/hypervisor/libvirt"
+	"walm/hypervisor/libvirt/rpc"
+	"walm/lab/debian"
+	"walm/lab/libvirtd"
+	"walm/lab/netlab"
+	"walm/migrate"
+	"walm/vm"
+)
+
+// moved boots a guest, moves it, and wants it whole at the destination.
+func moved(t *testing.T, l *libvirtd.Lab, o libvirt.Options, plan decide.Plan, update func(*libvirt.Domain, migrate.Update)) migrate.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clear(t, l)
+	defer g.Close()
+	d, p := pair(t, l, o)
+	defer d.Close()
+	defer p.Close()
+	res, err := migrate.Run(ctx, p, migrate.New(plan, nil), migrate.Watch{Update: func(u migrate.Update) { update(d, u) }})
+	if err != nil || res.State != migrate.Completed {
+		t.Fatalf("%s, %s, %v", res.State, res.Reason, err)
+	}
+	if beats, err := g.Beats(ctx, netlab.B); !beats || err != nil {
+		t.Errorf("the guest's heart does not beat at the destination: %v", err)
+	}
+	if err := g.Verify(ctx, netlab.B); err != nil {
+		t.Error(err)
+	}
+	return res
+}
+
+// TestSwitches: what is not a method: the stream over TLS in several channels, a state file in a folder that both hosts
+// have, and that libvirt gives faulted pages a channel of their own from the version on that Unable goes by.
+func TestSwitches(t *testing.T) {
+	for version, suite := range map[string]debian.Suite{"9.0": debian.Bookworm, "11.3": debian.Backports} {
+		t.Run(version, func(t *testing.T) {
+			l := up(t, libvirtd.Spec{Suite: suite, TLS: true})
+			t.Run("TLS", func(t *testing.T) {
+				plan := decide.Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
+				plan.Params.Multifd = 2
+				moved(t, l, libvirt.Options{TLS: true}, plan, func(*libvirt.Domain, migrate.Update) {})
+			})
+			t.Run("offline", func(t *testing.T) {
+				plan := decide.Plan{Method: vm.Offline, Params: vm.DefaultParams(vm.Offline)}
+				moved(t, l, libvirt.Options{StateDir: "/lab"}, plan, func(*libvirt.Domain, migrate.Update) {})
+			})
+			t.Run("preempt", func(t *testing.T) {
+				plan := decide.Plan{Method: vm.PostCopy, Params: vm.DefaultParams(vm.PostCopy)}
+				plan.Params.PostcopyBandwidth = 40e6
+				asked := make(chan string, 1)
+				var has bool
+				moved(t, l, libvirt.Options{}, plan, func(d *libvirt.Domain, u migrate.Update) {
+					if u.State != migrate.Postcopying || has {
+						return
+					}
+					has = true
+					go func() {
+						out, err := l.Host(netlab.A).Virsh(context.Background(), "qemu-monitor-command", libvirtd.Domain,
+							`{"execute":"query-migrate-capabilities"}`)
+						if err != nil {
+							t.Error(err)
+						}
+						want := d.Libvirt >= rpc.Version(9001000)
+						if on := strings.Contains(out, `{"state":true,"capability":"postcopy-preempt"}`); on != want {
+							t.Errorf("libvirt %s: postcopy-preempt is on: %v, want %v", d.Libvirt, on, want)
+						}
+						asked <- out
+					}()
+				})
+				if <-asked == "" {
+					t.Error("nothing was told")
+				}
+			})
+		})
+	}
+}
