@@ -52,6 +52,7 @@ func TestRealDaemons(t *testing.T) {
 			defer g.Close()
 
 			listed(ctx, t, l.Host(netlab.A).Socket())
+			overNetwork(ctx, t, l)
 			relay := filepath.Join(t.TempDir(), "s")
 			var passed bytes.Buffer
 			recording, stop := context.WithCancel(ctx)
@@ -75,6 +76,43 @@ func TestRealDaemons(t *testing.T) {
 				keep(t, filepath.Join("testdata", "transcripts", version+".jsonl.gz"), passed.Bytes())
 			}
 		})
+	}
+}
+
+// overNetwork reaches host b from host a, over TLS with that host's client certificate, without one, over plain TCP,
+// and where no daemon listens.
+func overNetwork(ctx context.Context, t *testing.T, l *libvirtd.Lab) {
+	bare := t.TempDir()
+	ca, err := os.ReadFile(filepath.Join(l.PKI(), "cacert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(bare, "cacert.pem"), ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dial := func(uri string) (name string, err error) {
+		inside := netlab.Do(l.Net().Host(netlab.A).Namespace, func() error {
+			c, err := rpc.Dial(ctx, uri)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			name, err = c.Hostname(ctx)
+			return err
+		})
+		return name, inside
+	}
+	if name, err := dial("qemu+tls://10.77.0.2/system?pkipath=" + l.PKI()); err != nil || name != "host-b" {
+		t.Errorf("over TLS %q answers: %v", name, err)
+	}
+	if _, err := dial("qemu+tls://10.77.0.2/system?pkipath=" + bare); err == nil || !strings.Contains(err.Error(), "wants a certificate of the client's") {
+		t.Errorf("without a certificate: %v", err)
+	}
+	if name, err := dial("qemu+tcp://10.77.0.2/system"); err != nil || name != "host-b" {
+		t.Errorf("over TCP %q answers: %v", name, err)
+	}
+	if _, err := dial("qemu+tcp://10.77.0.2:16500/system"); err == nil || !strings.Contains(err.Error(), "no libvirt listens there") {
+		t.Errorf("at a port that nobody has: %v", err)
 	}
 }
 
