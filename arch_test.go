@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"lab/results":    {"vm", "predict", "measure", "lab/experiment"},
 	"lab/figures":    {"vm", "stats", "report", "lab/experiment", "lab/results"}, // of report: words for durations, the style sheet
 	"lab/service":    {"vm", "measure", "lab/guest/load"},
+	"lab/libvirtd":   {"vm", "lab", "lab/...", "hypervisor/qemu", "internal/procfs"},
 	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
 	"lab/trial":      {"..."}, // runs the plan on the lab
 	"lab/guest/...":  {"vm", "lab/guest", "lab/guest/..."},
