@@ -47,8 +47,8 @@ func (p *Pair) call(ctx context.Context, c *rpc.Conn, flags rpc.MigrateFlags, pa
 		} else {
 			err = c.Migrate(p.ctx, p.id(), p.Options.Peer, params, flags)
 		}
+		p.answer(err) // first: whoever hears of the failure may try again
 		failed <- err
-		p.answer(err)
 	})
 	tick := time.NewTicker(answered)
 	defer tick.Stop()
@@ -59,12 +59,22 @@ func (p *Pair) call(ctx context.Context, c *rpc.Conn, flags rpc.MigrateFlags, pa
 		case <-ctx.Done():
 			return fmt.Errorf("wait for libvirt to begin: %w", ctx.Err())
 		case <-tick.C:
-			job, err := c.JobStats(ctx, p.id(), false)
-			if err == nil && job.Type.Active() && migratesOut(job) {
+			if p.begun(ctx, c, flags) {
 				return nil
 			}
 		}
 	}
+}
+
+// begun says whether libvirt is about what it was asked for. The job of a post-copy that was interrupted never ended: there
+// the domain's state tells.
+func (p *Pair) begun(ctx context.Context, c *rpc.Conn, flags rpc.MigrateFlags) bool {
+	if flags&rpc.PostcopyResume != 0 {
+		s, err := state(ctx, c, p.id())
+		return err == nil && (!s.active() || s.state.Reason != rpc.PausedPostcopyFailed)
+	}
+	job, err := c.JobStats(ctx, p.id(), false)
+	return err == nil && job.Type.Active() && migratesOut(job)
 }
 
 // answer takes libvirt's answer to the call. An error that is not libvirt's own says nothing of the migration, which goes
@@ -87,7 +97,8 @@ func (p *Pair) answer(err error) {
 		out = vm.Event{At: out.At, Kind: vm.EventLost, Side: vm.Source, Err: "how the migration ends is not told any more: " + err.Error()}
 	default:
 		out.Status, out.Err = vm.StatusFailed, err.Error()
-		cancelled := errors.Is(err, rpc.OperationAborted)
+		// QEMU can see its stream break before it sees that it was cancelled.
+		cancelled := errors.Is(err, rpc.OperationAborted) || p.knows().cancelling
 		switch {
 		case p.interrupted():
 			out.Status = vm.StatusPostcopyPaused
@@ -144,9 +155,21 @@ func (p *Pair) recover(ctx context.Context) error {
 			return fmt.Errorf("wait for libvirt to end what was interrupted: %w", ctx.Err())
 		}
 	}
-	p.note(func(k *known) { k.postcopy, k.recovering = true, true })
 	flags := p.Options.flags(vm.PostCopy, vm.Params{}) | rpc.PostcopyResume
-	return p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{}))
+	began := time.Now()
+	for {
+		p.note(func(k *known) { k.postcopy, k.recovering = true, true })
+		err := p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{}))
+		// One end can have seen the break before the other's QEMU has: "QEMU reports migration is still running".
+		if !errors.Is(err, rpc.OperationInvalid) || time.Since(began) > patience {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(reconnect / 2):
+		}
+	}
 }
 
 // Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does
