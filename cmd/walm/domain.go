@@ -92,7 +92,8 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 		return nil, err
 	}
 	v.undo = append(v.undo, v.log.Close)
-	if err := m.foreign(ctx, d.Domain); err != nil {
+	defined, err := m.before(ctx, d.Domain)
+	if err != nil {
 		return nil, err
 	}
 	pair, err := libvirt.NewPair(ctx, d, cmp.Or(m.virsh.through, line.Destination), options)
@@ -105,7 +106,7 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 	v.check = func(ctx context.Context) ([]error, error) {
 		return errorsOf(pair.Check(ctx, vm.Params{Multifd: connections}))
 	}
-	v.after = func(rec move.Record) []string { return domainAt(rec, line, d.Host) }
+	v.after = func(rec move.Record) []string { return domainAt(rec, line, d.Host, defined) }
 	return v, nil
 }
 
@@ -117,19 +118,21 @@ func hostOf(uri string) string {
 	return uri
 }
 
-// domainAt says where a domain is after a move, what is left over, and what to do with it.
-func domainAt(rec move.Record, line virsh.Line, source string) []string {
+// domainAt says where a domain is after a move, what is left over, and what to do with it; defined says that the source knew
+// it beyond its present run.
+func domainAt(rec move.Record, line virsh.Line, source string, defined bool) []string {
 	o := rec.Outcome
 	here, there := "the source ("+source+")", "the destination ("+line.Destination+")"
 	name := cmp.Or(line.DestName, rec.VM)
 	switch {
 	case o.Result == measure.Moved:
 		lines := []string{name + " runs at " + there}
-		if !line.Persistent {
-			lines = append(lines, "it is transient there unless it was defined before: virsh define it, or give --persistent")
+		if defined && !line.Persistent {
+			lines = append(lines, "its definition has not gone with it: once it is shut down it is not known there, unless it was before;"+
+				" --persistent defines it there")
 		}
-		if !line.UndefineSource {
-			lines = append(lines, "where it was defined at the source it still is: do not start it there; --undefinesource undefines it")
+		if defined && !line.UndefineSource {
+			lines = append(lines, "the source still has its definition: do not start it there; --undefinesource removes it")
 		}
 		return lines
 	case o.Result == measure.Stayed:

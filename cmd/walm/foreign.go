@@ -11,14 +11,23 @@ import (
 	"walm/vm"
 )
 
-// foreign watches a migration of the domain that somebody else has begun, until it ends, and touches nothing. It gives nil
-// where there is none, else an error that says what came of it.
-func (m *migration) foreign(ctx context.Context, d rpc.Domain) error {
+// before looks at what the domain is at the source before anything is begun: whether it is defined there beyond its present
+// run, and whether somebody else moves it.
+func (m *migration) before(ctx context.Context, d rpc.Domain) (defined bool, err error) {
 	conn, err := m.at.dial(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
+	if defined, err = conn.Persistent(ctx, d); err != nil {
+		return false, fmt.Errorf("ask whether %s is defined: %w", d.Name, err)
+	}
+	return defined, m.foreign(ctx, conn, d)
+}
+
+// foreign watches a migration of the domain that somebody else has begun, until it ends, and touches nothing. It gives nil
+// where there is none, else an error that says what came of it.
+func (m *migration) foreign(ctx context.Context, conn *rpc.Conn, d rpc.Domain) error {
 	job, err := conn.JobStats(ctx, d, false)
 	if op, told := job.Params.Number("operation"); err != nil || !job.Type.Active() || told && op != outgoingMigration {
 		return nil // what else stands against a migration is found by the checks
