@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo check test bench soak forecast fuzz lint man clean
+.PHONY: all build demo demo-libvirt check test bench soak forecast fuzz lint man clean
 
 all: build
 
@@ -22,6 +22,10 @@ $(GUEST): $(shell find lab/guest/init lab/guest/load lab/guest/wire vm -name '*.
 
 demo: build
 	./walm demo $(ARGS)
+
+# The same between two libvirts, whose domain has a disk.
+demo-libvirt: build
+	./walm demo --libvirt $(ARGS)
 
 # No root, no QEMU, under a minute.
 check: $(GUEST)

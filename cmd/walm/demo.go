@@ -42,7 +42,8 @@ func suite(s string) (debian.Suite, error) {
 
 type demo struct {
 	migration
-	spec lab.Spec
+	spec    lab.Spec
+	libvirt bool
 }
 
 func newDemo() *cobra.Command {
@@ -57,9 +58,13 @@ a folder of its own; nothing is installed.`,
 		Example: `  walm demo
   walm demo --workload random:wset=256MiB,rate=40000 --profile gentle
   walm demo --method post-copy --link 100Mbit/s
+  walm demo --libvirt
   walm demo --keep`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if d.libvirt {
+				return d.during(cmd, func(ctx context.Context) error { return d.libvirtDemo(ctx, cmd.Flags()) })
+			}
 			return d.during(cmd, d.run)
 		},
 	}
@@ -68,6 +73,7 @@ a folder of its own; nothing is installed.`,
 	policyFlags(fs, &d.policy)
 	tuneFlags(fs, &d.tune, &d.noPreempt, rate)
 	fs.BoolVar(&d.spec.Keep, "keep", false, "leave the lab up afterwards, for playing: walm lab status tells how")
+	fs.BoolVar(&d.libvirt, "libvirt", false, "the hosts are libvirt's: 9.0 or 11.3 as goes with --qemu, and a domain with a disk")
 	fs.BoolVar(&d.dryRun, "dry-run", false, "forecast and choose, but move nothing")
 	fs.StringVar(&d.html, "html", "", "file for the report (default: walm-demo-TIME.html in the folder for temporary files)")
 	d.flags(fs)
