@@ -39,6 +39,15 @@ func (p *Pair) Check(ctx context.Context, params vm.Params) ([]preflight.Finding
 	if m.Destination, err = about(ctx, to); err != nil {
 		return nil, fmt.Errorf("ask the destination: %w", err)
 	}
+	for _, h := range []struct {
+		*preflight.Host
+		daemon int
+		needs  []string
+	}{{&m.Source, from.Peer(), clientTLS()}, {&m.Destination, to.Peer(), serverTLS()}} {
+		if p.Options.TLS && h.daemon != 0 { // of a daemon elsewhere it is not known
+			h.NoTLS = missingTLS(fmt.Sprintf("/proc/%d/root", h.daemon), h.needs)
+		}
+	}
 	if err := p.room(ctx, to, &m.Destination); err != nil {
 		return nil, fmt.Errorf("ask the destination: %w", err)
 	}
