@@ -348,6 +348,32 @@ func TestDirectLostInPostcopy(t *testing.T) {
 	}
 }
 
+// A recovery that comes before the destination's QEMU has noticed is tried again; one of nothing is refused.
+func TestRecover(t *testing.T) {
+	w := newWorld(t)
+	p := w.open(t, Options{})
+	wants(t, p.Recover(t.Context()), "not interrupted")
+	plan := decide.Plan{Method: vm.PostCopy, Params: vm.DefaultParams(vm.PostCopy)}
+	plan.Params.PostcopyBandwidth = 10e6
+	cut := false
+	res, err := migrate.Run(t.Context(), p, migrate.New(plan, nil), migrate.Watch{Update: func(u migrate.Update) {
+		if u.State == migrate.Postcopying && !cut {
+			cut = true
+			w.set(func() { w.cut, w.early = true, true })
+		}
+	}})
+	if err != nil || res.State != migrate.Paused {
+		t.Fatalf("%s, %s, %v", res.State, res.Reason, err)
+	}
+	if err := p.Recover(t.Context()); err != nil {
+		t.Error(err)
+	}
+	ends, err := p.Look(t.Context())
+	if err != nil || ends.Destination.Status != vm.StatusCompleted || ends.Source.Status != vm.StatusCompleted || w.is(&w.early) {
+		t.Errorf("%+v, %v", ends, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	if refused(errors.New("x")) || !refused(&rpc.Error{Code: rpc.NoDomain}) {
 		t.Error("what the daemon says is not told from what breaks")

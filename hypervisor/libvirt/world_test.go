@@ -27,6 +27,7 @@ type world struct {
 	cut    bool // the stream of a post-copy breaks
 	killed bool // the destination's QEMU ends whenever there is one
 	came   bool // a domain is coming in
+	early  bool // the destination's QEMU has not seen yet that the stream broke
 }
 
 func newWorld(t *testing.T) *world {
@@ -119,6 +120,10 @@ func (w *world) state(s *rpctest.Server) (st rpc.State) {
 // migrate is the call that does everything from host to host.
 func (w *world) migrate(m rpctest.Migration) error {
 	if m.Flags&rpc.PostcopyResume != 0 {
+		if w.is(&w.early) {
+			w.set(func() { w.early = false })
+			return &rpc.Error{Code: rpc.OperationInvalid, Domain: 10, Message: "Requested operation is not valid: QEMU reports migration is still running"}
+		}
 		w.set(func() { w.cut, w.came = false, true })
 		w.source(func(d *rpctest.Domain) { d.State = rpc.State{State: rpc.Paused, Reason: rpc.PausedPostcopy} })
 		w.arrives(rpc.RunningPostcopy)
