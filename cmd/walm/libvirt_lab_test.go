@@ -71,6 +71,7 @@ func TestLibvirt(t *testing.T) {
 				{libvirtd.Domain, "", "--persistent"},
 				{"--like", "virsh migrate --live --p2p --postcopy --postcopy-after-precopy " + libvirtd.Domain + " "},
 				{libvirtd.Domain, "", "--direct", "--method", "pre-copy"},
+				{libvirtd.Domain, "", "--tls", "--bandwidth", "50"},
 			} {
 				src, dst := l.Host(from), l.Host(to)
 				args := append([]string{"migrate", "--through", dst.URI()}, how...)
