@@ -73,6 +73,7 @@ func checks() []check {
 		{"network namespace", 5 * time.Second, namespaces},
 		{"tap", 5 * time.Second, taps},
 		{"shaped links", 20 * time.Second, links},
+		{"libvirt hosts", 10 * time.Second, libvirts},
 		{"packages", 15 * time.Minute, packages},
 		{"QEMU", time.Minute, qemus},
 		{"boot with TCG", 4 * time.Minute, bootTCG},
