@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"walm/hypervisor/libvirt/rpc"
@@ -156,10 +157,11 @@ func (p *Pair) recover(ctx context.Context) error {
 		}
 	}
 	flags := p.Options.flags(vm.PostCopy, vm.Params{}) | rpc.PostcopyResume
+	params := slices.DeleteFunc(p.Options.params(vm.PostCopy, vm.Params{}), func(x rpc.Param) bool { return x.Name == rpc.ParamBandwidth })
 	began := time.Now()
 	for {
 		p.note(func(k *known) { k.postcopy, k.recovering = true, true })
-		err := p.call(ctx, c, flags, p.Options.params(vm.PostCopy, vm.Params{}))
+		err := p.call(ctx, c, flags, params)
 		// One end can have seen the break before the other's QEMU has: "QEMU reports migration is still running".
 		if !errors.Is(err, rpc.OperationInvalid) || time.Since(began) > patience {
 			return err
