@@ -55,7 +55,7 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	// Few samples of a large VM, not a fixed number per GiB: QEMU's first pass must be short against the window.
 	perGiB := min(maxPerGiB, max(minPerGiB, int(math.Round(float64(samples)*float64(vm.GiB)/float64(ram)))))
 	n := max(1, int(float64(perGiB)*float64(ram)/float64(vm.GiB)))
-	t := vm.Trace{Taken: taken, Source: "qmp page-sampling", Samples: n, RAM: ram, Present: ram}
+	t := vm.Trace{Taken: taken, Source: "page sampling", Samples: n, RAM: ram, Present: ram}
 	for _, window := range windows {
 		rate, err := s.Sampler.SampleDirtyRate(ctx, window, perGiB)
 		if errors.Is(err, errors.ErrUnsupported) {

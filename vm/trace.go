@@ -71,7 +71,7 @@ func along(a, b Point, t time.Duration) Bytes {
 type Trace struct {
 	Taken   time.Time
 	Took    time.Duration // how long the look lasted
-	Source  string        // what looked: "host memory", "qmp page-sampling", "simulated"
+	Source  string        // what looked: "host memory", "page sampling", "simulated"
 	Samples int           // pages sampled, the n of Curve and Zero
 	RAM     Bytes         // guest RAM, all blocks
 	Present Bytes         // RAM that the host has given the guest

@@ -128,6 +128,9 @@ func (d *Domain) MemorySize(context.Context) (vm.Bytes, error) { return d.RAM, n
 // pagesPerGiB is how many QEMU samples where nobody says otherwise, and libvirt does not.
 const pagesPerGiB = 512
 
+// late is how much longer than its window a measurement may take until libvirt tells of it.
+const late = 15 * time.Second
+
 // Samples is how many pages of the domain SampleDirtyRate looks at, in all.
 func (d *Domain) Samples() int { return max(1, int(int64(d.RAM)*pagesPerGiB/int64(vm.GiB))) }
 
@@ -154,12 +157,15 @@ func (d *Domain) SampleDirtyRate(ctx context.Context, window time.Duration, samp
 		}
 		return 0, fmt.Errorf("sample the dirty rate of %s: %w", d.Name, err)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, window+late, fmt.Errorf("libvirt has not told what it measured %v after it should have",
+		late))
+	defer cancel()
 	wait := time.NewTimer(window)
 	defer wait.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, fmt.Errorf("sample the dirty rate of %s: %w", d.Name, context.Cause(ctx))
 		case <-wait.C:
 		}
 		stats, err := d.conn.Stats(ctx, rpc.StatsDirtyRate, d.Domain)
