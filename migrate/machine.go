@@ -45,6 +45,7 @@ type core struct {
 	phase     State // the last state that was not Unknown
 	ended     bool
 	takesUp   bool // a recovery that has not looked yet
+	untouched bool // nothing was done to the VM: a stopped one was stopped by its owner
 	stop      bool // an interrupt is waiting for the end of a switch
 	willed    bool // it was given up because someone wanted it, not because it failed
 	looking   bool // a Look is unanswered
@@ -150,6 +151,7 @@ func (m *Machine) wasRefused(now time.Time, r Refused) []vm.Act {
 	why := fmt.Sprintf("%s was refused: %s", r.Act.Kind, r.Err)
 	m.note(now, why)
 	m.looking = false // a Look behind the act was not made
+	m.untouched = r.Act.Kind == vm.ActPrepare
 	switch r.Act.Kind {
 	case vm.ActPrepare, vm.ActPause:
 		if !m.givenUp {

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"fmt"
 	"time"
 
 	"walm/vm"
@@ -114,6 +115,9 @@ func (m *Machine) because(found string) string {
 func (m *Machine) bringBack(now time.Time) []vm.Act {
 	if !m.givenUp {
 		m.abandon(now, false, "the migration failed"+words(m.ends.Source)+words(m.ends.Destination))
+	}
+	if m.untouched {
+		return m.end(now, Failed, m.because(fmt.Sprintf("the VM is at the source, %s as it was found", m.ends.Source.Run)))
 	}
 	m.enter(now, Returning, "")
 	if m.tried.resumeSource {
