@@ -21,24 +21,27 @@ import (
 // nothing is transferred that could be interrupted: TestOffline is theirs.
 var methods = []vm.Method{vm.StopAndCopy, vm.PreCopy, vm.AutoConverge, vm.PostCopy, vm.Hybrid}
 
-// TestConformance moves a real guest between real libvirt daemons, of both versions, from host to host and led by walm, by
-// every method and through every fault of the suite.
+// TestConformance moves a real guest between real libvirt daemons, of both versions, by every method and through every fault
+// of the suite: of the older one from host to host, of the newer one led by walm, since each more takes two minutes.
 func TestConformance(t *testing.T) {
-	for _, version := range []struct {
-		name  string
-		suite debian.Suite
-	}{{"9.0", debian.Bookworm}, {"11.3", debian.Backports}} {
-		t.Run(version.name, func(t *testing.T) {
-			l := up(t, libvirtd.Spec{Suite: version.suite, TLS: true})
-			for _, mode := range []string{"p2p", "direct"} {
-				t.Run(mode, func(t *testing.T) {
-					migratetest.Conformance(t, migratetest.Suite{
-						New:     func(t *testing.T) migratetest.Fixture { return fixture(t, l, mode == "direct") },
-						Methods: methods,
-						Slow:    10e6,
-					})
-				})
-			}
+	for _, tt := range []struct {
+		name       string
+		suite      debian.Suite
+		direct     bool
+		noRecovery string
+	}{
+		{"9.0, from host to host", debian.Bookworm, false, ""},
+		{"11.3, led by walm", debian.Backports, true,
+			"libvirt 11.3.0's daemon at the destination dies when post-copy is taken up again (3 of 3): docs/libvirt.md"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := up(t, libvirtd.Spec{Suite: tt.suite, TLS: true})
+			migratetest.Conformance(t, migratetest.Suite{
+				New:        func(t *testing.T) migratetest.Fixture { return fixture(t, l, tt.direct) },
+				Methods:    methods,
+				NoRecovery: tt.noRecovery,
+				Slow:       10e6,
+			})
 		})
 	}
 }

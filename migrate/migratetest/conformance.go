@@ -37,6 +37,8 @@ type Suite struct {
 	Around func(*testing.T, func(*testing.T))
 	// Slow is a bandwidth at which the VM's memory takes seconds: long enough to be interrupted.
 	Slow vm.Rate
+	// NoRecovery says why an interrupted post-copy cannot be taken up again with this hypervisor; empty: it can.
+	NoRecovery string
 	// Within bounds a case; 0 is two minutes.
 	Within time.Duration
 }
@@ -81,6 +83,9 @@ func Conformance(t *testing.T, s Suite) {
 		}
 	})
 	s.run(t, "an interrupted post-copy is taken up again", vm.PostCopy, func(c *kase) {
+		if s.NoRecovery != "" {
+			c.t.Skip(s.NoRecovery)
+		}
 		c.plan.Params.PostcopyBandwidth = s.Slow
 		c.on(at(migrate.Postcopying), c.f.Cut)
 		if res := c.run(); res.State != migrate.Paused {
