@@ -17,10 +17,10 @@ import (
 // TestStorage: virsh moves a guest there and back whose disk is served over each protocol, or copied along, and no block
 // that it was told is on the disk is missing there.
 func TestStorage(t *testing.T) {
-	for suite, version := range map[debian.Suite]string{debian.Bookworm: "9.0", debian.Backports: "11.3"} {
-		for _, kind := range []experiment.Storage{experiment.NBD, experiment.NFS, experiment.ISCSI, experiment.Copied} {
-			t.Run(version+"/"+string(kind), func(t *testing.T) { thereAndBack(t, suite, kind) })
-		}
+	// Two kinds a version: each takes a boot and two moves, and all eight took 137 s.
+	for kind, suite := range map[experiment.Storage]debian.Suite{experiment.NBD: debian.Bookworm, experiment.ISCSI: debian.Bookworm,
+		experiment.NFS: debian.Backports, experiment.Copied: debian.Backports} {
+		t.Run(string(suite)+"/"+string(kind), func(t *testing.T) { thereAndBack(t, suite, kind) })
 	}
 }
 
