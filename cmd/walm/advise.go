@@ -8,7 +8,6 @@ import (
 
 	"walm/decide"
 	"walm/move"
-	"walm/predict"
 	"walm/vm"
 )
 
@@ -69,9 +68,9 @@ func advise(ctx context.Context, d *display, at connection, uri string, policy d
 	if link > 0 {
 		l = vm.Link{Bandwidth: link, Err: link / 50, Source: "given"}
 	}
-	host := predict.DefaultHost()
+	host := v.defaults()
 	if to != "" {
-		host = constants(ctx, stateName(""), hostPair(v, to), d.err)
+		host = constants(ctx, stateName(""), hostPair(v, to), host, d.err)
 	}
 	r := move.Request{VM: v.name, Source: v.runs, Eye: view, Link: &l, Host: host, Policy: policy,
 		Step: d.step}

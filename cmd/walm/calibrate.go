@@ -62,7 +62,7 @@ func calibrated(all []learn.Outcome) []calibration {
 	for _, p := range pairs {
 		of := by[p][max(0, len(by[p])-learn.Recent):]
 		c := calibration{Pair: p, Moves: len(of)}
-		c.Host, c.Constants = fit(p, of)
+		c.Host, c.Constants = fit(p, of, predict.DefaultHost())
 		out = append(out, c)
 	}
 	return out

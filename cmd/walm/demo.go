@@ -15,6 +15,7 @@ import (
 	"walm/lab/guest"
 	"walm/learn"
 	"walm/move"
+	"walm/predict"
 )
 
 // defaultWorkload is written faster than a link of 1 Gbit/s would like, and not faster than it carries.
@@ -97,7 +98,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.end(l)) }()
 	dir := stateName("")
 	hosts := learn.Pair{Source: "demo", Destination: "demo", Accelerator: l.Spec.Accelerator}
-	r, err := l.Request(ctx, move.Request{Host: constants(ctx, dir, hosts, d.err), Policy: d.policy, Tune: d.tuned, Step: d.step})
+	r, err := l.Request(ctx, move.Request{Host: constants(ctx, dir, hosts, predict.DefaultHost(), d.err), Policy: d.policy, Tune: d.tuned, Step: d.step})
 	if err != nil {
 		return errors.Join(err, l.Settle(""))
 	}

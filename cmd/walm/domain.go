@@ -44,7 +44,7 @@ func (c *connection) running(ctx context.Context, name string) (subject, error) 
 }
 
 func ofDomain(d *libvirt.Domain) subject {
-	return subject{reached: d, name: d.Name, runs: d.String(), host: d.Host, accelerator: d.Accelerator, elsewhere: true,
+	return subject{reached: d, name: d.Name, runs: d.String(), host: d.Host, accelerator: d.Accelerator, elsewhere: true, setup: libvirt.Setup,
 		samples: d.Samples()}
 }
 

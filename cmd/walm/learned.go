@@ -33,12 +33,12 @@ func hostPair(v subject, to string) learn.Pair {
 
 // constants are those of a pair of hosts: its own, where enough has been moved between the two, or the defaults. A store
 // that cannot be read is a warning: no migration waits for it.
-func constants(ctx context.Context, dir string, p learn.Pair, warn io.Writer) predict.Host {
+func constants(ctx context.Context, dir string, p learn.Pair, defaults predict.Host, warn io.Writer) predict.Host {
 	all, err := lastOutcomes(ctx, dir, p)
 	if err != nil && !errors.Is(err, learn.ErrNone) {
 		fmt.Fprintf(warn, "walm: the hosts' constants are the defaults: %v\n", err)
 	}
-	host, _ := fit(p, all)
+	host, _ := fit(p, all, defaults)
 	return host
 }
 
@@ -52,8 +52,8 @@ func lastOutcomes(ctx context.Context, dir string, p learn.Pair) ([]learn.Outcom
 }
 
 // fit fits a pair's constants, and says in Source by how many moves which of them are its own.
-func fit(p learn.Pair, all []learn.Outcome) (predict.Host, []learn.Constant) {
-	host, told := learn.Fit(all, predict.DefaultHost())
+func fit(p learn.Pair, all []learn.Outcome, defaults predict.Host) (predict.Host, []learn.Constant) {
+	host, told := learn.Fit(all, defaults)
 	n, own := 0, ""
 	for _, c := range told {
 		if c.Value != c.Default {

@@ -108,7 +108,7 @@ func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string
 		return err
 	}
 	r := move.Request{VM: v.name, Source: v.runs, Target: v.target, Eye: view, Pair: v.pair,
-		Host: constants(ctx, v.dir, v.hosts, m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: v.log,
+		Host: constants(ctx, v.dir, v.hosts, v.defaults(), m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: v.log,
 		Order: v.order, Steer: v.steer, Step: m.step}
 	steered(&r, m.peer, m.tune.Bandwidth)
 	if m.link > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/observe"
+	"walm/predict"
 	"walm/vm"
 )
 
@@ -33,8 +34,18 @@ type subject struct {
 	runs        string // what runs it
 	host        string // that it runs on; empty: this one
 	accelerator string
-	elsewhere   bool // its memory may be out of this host's reach
-	samples     int  // pages that its hypervisor samples, where it takes no other number; 0: any
+	elsewhere   bool          // its memory may be out of this host's reach
+	setup       time.Duration // from the order to move until the stream begins; 0: as a QEMU's own
+	samples     int           // pages that its hypervisor samples, where it takes no other number; 0: any
+}
+
+// defaults are the constants of its hosts before anything was moved between them.
+func (s subject) defaults() predict.Host {
+	h := predict.DefaultHost()
+	if s.setup > 0 {
+		h.Setup, h.Source = s.setup, "default for libvirt"
+	}
+	return h
 }
 
 // open reaches a VM, by its QMP socket or as a domain of libvirt's.

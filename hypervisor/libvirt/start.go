@@ -11,6 +11,10 @@ import (
 	"walm/vm"
 )
 
+// Setup is how long libvirt takes from the call until the stream begins: it starts the destination's QEMU meanwhile. Measured:
+// 0.48 s on 9.0 and 0.51 s on 11.3, between hosts that had nothing else to do.
+const Setup = 500 * time.Millisecond
+
 // start has libvirt migrate, and returns when the migration is under way or was refused.
 func (p *Pair) start(ctx context.Context, m vm.Method, params vm.Params) error {
 	c, err := p.from.get(ctx)
