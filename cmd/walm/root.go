@@ -21,6 +21,9 @@ that suits, moves the machine, adapts on the way, and shows predicted beside mea
   # what would it cost to move this VM? Nothing is moved.
   walm advise qmp+unix:///run/a.qmp --link 1Gbit/s
 
+  # move a libvirt domain, as virsh migrate would, by the method that suits
+  walm migrate -c qemu:///system vm1 qemu+tls://beta/system
+
   # move it to a QEMU that was started with -incoming defer
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152`,
 		SilenceUsage:  true,
