@@ -35,6 +35,7 @@ func TestConformance(t *testing.T) {
 			"libvirt 11.3.0's daemon at the destination dies when post-copy is taken up again (3 of 3): docs/libvirt.md"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // each waits more than it works
 			l := up(t, libvirtd.Spec{Suite: tt.suite, TLS: true})
 			migratetest.Conformance(t, migratetest.Suite{
 				New:        func(t *testing.T) migratetest.Fixture { return fixture(t, l, tt.direct) },

@@ -50,6 +50,7 @@ func moved(t *testing.T, l *libvirtd.Lab, o libvirt.Options, plan decide.Plan, u
 func TestSwitches(t *testing.T) {
 	for version, suite := range map[string]debian.Suite{"9.0": debian.Bookworm, "11.3": debian.Backports} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			l := up(t, libvirtd.Spec{Suite: suite, TLS: true})
 			t.Run("TLS", func(t *testing.T) {
 				plan := decide.Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
