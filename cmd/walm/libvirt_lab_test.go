@@ -21,6 +21,7 @@ import (
 func TestLibvirt(t *testing.T) {
 	for suite, version := range map[debian.Suite]string{debian.Bookworm: "9.0", debian.Backports: "11.3"} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 			defer cancel()
 			w, err := guest.ParseWorkload("random:wset=32MiB,rate=2000")
