@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo demo-libvirt check test bench soak forecast fuzz lint man clean
+.PHONY: all build demo demo-libvirt check static test bench soak forecast fuzz lint man clean
 
 all: build
 
@@ -28,15 +28,17 @@ demo-libvirt: build
 	./walm demo --libvirt $(ARGS)
 
 # No root, no QEMU, under a minute.
-check: $(GUEST)
+check: static
+	$(GO) test ./...
+
+static: $(GUEST)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags lab ./...
 	$(GO) mod tidy -diff
-	$(GO) test ./...
 
-# All tests, as root: check, and real guests on real QEMUs.
-test: check lint build
+# All tests, as root: those of check once, and real guests on real QEMUs.
+test: static lint build
 	$(LAB) ./...
 
 # The experiments behind the README's figures. Each goes on where it stopped; results are kept beside the program.
