@@ -119,6 +119,33 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestReadmeLeadsEverywhere: a page that no link leads to is read by nobody.
+func TestReadmeLeadsEverywhere(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []string
+	for _, pattern := range []string{"docs/*.md", "docs/*.png", "*.md", "studies/README.md"} {
+		found, err := filepath.Glob("../../" + pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no page is like %s: %v", pattern, err)
+		}
+		pages = append(pages, found...)
+	}
+	for _, page := range pages {
+		name := strings.TrimPrefix(page, "../../")
+		if name != "README.md" && !strings.Contains(string(readme), "("+name) {
+			t.Errorf("README.md does not lead to %s", name)
+		}
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)`).FindAllStringSubmatch(string(readme), -1) {
+		if _, err := os.Stat(filepath.Join("../..", link[1])); err != nil {
+			t.Errorf("README.md leads to %s: %v", link[1], err)
+		}
+	}
+}
+
 // taken checks that walm takes a command line.
 func taken(t *testing.T, words []string) {
 	t.Helper()
