@@ -43,7 +43,7 @@ test: static lint build
 
 # The experiments behind the README's figures. Each goes on where it stopped; results are kept beside the program.
 bench: build
-	$(GO) test -run '^$$' -bench . -benchmem ./observe ./predict ./measure ./hypervisor/qmp
+	$(GO) test -run '^$$' -bench . -benchmem ./observe ./predict ./measure ./hypervisor/qmp ./journal
 	$(GO) run ./studies/first-moves steering
 	$(GO) run ./studies/first-moves watching
 	$(GO) run ./studies/first-moves tables

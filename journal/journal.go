@@ -3,7 +3,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,89 +10,72 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 )
 
-// ErrBusy says that another process holds the VM's journal.
-type ErrBusy struct {
-	VM  string
-	PID int // of the holder; 0 where it has not written it yet
-}
-
-func (e *ErrBusy) Error() string {
-	return fmt.Sprintf("the VM %q is being moved by process %d: wait until it has ended", e.VM, e.PID)
-}
-
 // Journal is the open journal of one VM. Its methods may be called at the same time.
 type Journal struct {
+	vm     string
+	path   string
+	lock   *os.File
+	before contents // what was there when it was opened
+
 	mu   sync.Mutex
 	file *os.File
-	lock *os.File
-	err  error // the first failed write: what follows a torn line would be lost with it
+	size int64  // up to the end of the last whole line
+	seq  uint64 // of the last entry
+	err  error  // why nothing can be written any more
 }
 
 // Open opens the journal of a VM in dir, or begins it, and holds it until Close or the end of the process. If another
-// process holds it the error is an *ErrBusy. A line that was torn by a crash is ended first, so that Read drops it alone.
+// process holds it the error is an *ErrBusy. A journal that cannot be written to opens as well: what Append then says is
+// for its caller to weigh, since a VM may have to be brought back all the same.
 func Open(dir, vmID string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, name(vmID)+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := hold(dir, vmID)
 	if err != nil {
-		return nil, fmt.Errorf("open the lock of VM %q: %w", vmID, err)
+		return nil, err
 	}
-	// The lock file stays: were it removed, two processes could each lock a file of that name.
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			text, _ := os.ReadFile(lock.Name())
-			pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-			return nil, &ErrBusy{VM: vmID, PID: pid}
-		}
-		return nil, fmt.Errorf("lock VM %q: %w", vmID, err)
-	}
-	file, err := begin(lock, Path(dir, vmID))
-	if err != nil {
+	j := &Journal{vm: vmID, path: Path(dir, vmID), lock: lock}
+	if err := j.begin(); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("open the journal of VM %q: %w", vmID, err)
 	}
-	return &Journal{file: file, lock: lock}, nil
+	return j, nil
 }
 
-// begin names the holder in the lock file and readies the journal for its next line.
-func begin(lock *os.File, path string) (*os.File, error) {
-	if err := lock.Truncate(0); err != nil {
-		return nil, err
+// begin reads what is there and readies the file for its next line.
+func (j *Journal) begin() error {
+	var err error
+	_, missing := os.Stat(j.path)
+	j.file, err = os.OpenFile(j.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if unwritable(err) {
+		j.err = j.failed(err)
+		j.file, err = os.Open(j.path)
 	}
-	if _, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = errors.Join(endLine(file), syncDir(filepath.Dir(path)))
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
-}
-
-func endLine(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil || info.Size() == 0 {
+	switch {
+	case j.err != nil && errors.Is(err, fs.ErrNotExist): // nothing was written, and nothing can be
+		return nil
+	case err != nil:
 		return err
 	}
-	last := make([]byte, 1)
-	if _, err := file.ReadAt(last, info.Size()-1); err != nil || last[0] == '\n' {
+	text, err := os.ReadFile(j.path)
+	if err != nil {
+		j.file.Close()
 		return err
 	}
-	_, err = file.Write([]byte("\n"))
-	return err
+	j.before = parse(text)
+	j.size, j.seq = int64(len(text)), j.before.last
+	if j.err == nil && errors.Is(missing, fs.ErrNotExist) {
+		if err := syncDir(filepath.Dir(j.path)); err != nil {
+			j.err = j.failed(err)
+		}
+	}
+	return nil
 }
 
 // syncDir makes a new file's name last.
@@ -106,24 +88,81 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// Append writes an entry as one line of JSON and returns once it is on the disk. After a failure it takes no more.
-func (j *Journal) Append(entry any) error {
-	line, err := json.Marshal(entry)
-	if err != nil {
-		return fmt.Errorf("write the journal: %w", err)
+func (j *Journal) failed(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = fmt.Errorf("%w: make room", err)
 	}
+	return fmt.Errorf("write the journal of VM %q (%s; --state-dir names another folder): %w", j.vm, j.path, err)
+}
+
+// Before is what the journal held when it was opened, and what of it could not be read.
+func (j *Journal) Before() (entries []json.RawMessage, dropped []string) {
+	return j.before.entries, j.before.dropped
+}
+
+// Append writes an entry and returns once it is on the disk, with all that was noted before it.
+func (j *Journal) Append(entry any) error { return j.write(entry, true) }
+
+// Note writes an entry that outlives this process, and the host only once the next Append has returned.
+func (j *Journal) Note(entry any) error { return j.write(entry, false) }
+
+func (j *Journal) write(entry any, sync bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
-	if _, err = j.file.Write(append(line, '\n')); err == nil {
-		err = j.file.Sync()
-	}
+	line, err := encode(j.seq+1, entry)
 	if err != nil {
-		j.err = fmt.Errorf("write the journal: %w", err)
+		return fmt.Errorf("write the journal of VM %q: %w", j.vm, err)
 	}
-	return j.err
+	if err := j.put(line); err != nil {
+		return err
+	}
+	j.seq++
+	if sync {
+		if err := syscall.Fdatasync(int(j.file.Fd())); err != nil {
+			// What the kernel could not write it may have forgotten, and the next sync would call it written.
+			j.err = j.failed(err)
+			return j.err
+		}
+	}
+	return nil
+}
+
+// put adds a line. What a full disk has taken of one is taken away again, so that the journal can go on once there is room.
+func (j *Journal) put(line []byte) error {
+	if err := j.endLine(); err != nil {
+		return err
+	}
+	if _, err := j.file.WriteAt(line, j.size); err != nil {
+		err = j.failed(err)
+		if cut := j.file.Truncate(j.size); cut != nil {
+			j.err = err
+		}
+		return err
+	}
+	j.size += int64(len(line))
+	return nil
+}
+
+// endLine ends a line that was torn by a crash, so that it is dropped alone.
+func (j *Journal) endLine() error {
+	if j.size == 0 {
+		return nil
+	}
+	last := make([]byte, 1)
+	if _, err := j.file.ReadAt(last, j.size-1); err != nil {
+		return j.failed(err)
+	}
+	if last[0] == '\n' {
+		return nil
+	}
+	if _, err := j.file.WriteAt([]byte("\n"), j.size); err != nil {
+		return j.failed(err)
+	}
+	j.size++
+	return nil
 }
 
 // Close ends the journal and lets go of the VM.
@@ -133,39 +172,52 @@ func (j *Journal) Close() error {
 	if j.err == nil {
 		j.err = fs.ErrClosed
 	}
-	return errors.Join(j.file.Close(), j.lock.Close())
+	var err error
+	if j.file != nil {
+		err = j.file.Close()
+	}
+	return errors.Join(err, j.lock.Close())
 }
 
 // Path is where the journal of a VM is.
-func Path(dir, vmID string) string { return filepath.Join(dir, name(vmID)+".jsonl") }
+func Path(dir, vmID string) string { return filepath.Join(dir, name(vmID)+suffix) }
+
+const (
+	prefix = "vm-"
+	suffix = ".jsonl"
+)
 
 // name makes a file name of any id, a different one of every other.
-func name(vmID string) string { return "vm-" + url.PathEscape(vmID) }
+func name(vmID string) string { return prefix + url.PathEscape(vmID) }
 
-// Read reads a journal's entries. A line that is no JSON was torn by a crash; it is left out and told in dropped.
+// List names the VMs that have a journal in dir.
+func List(dir string) ([]string, error) {
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for journals: %w", err)
+	}
+	var all []string
+	for _, f := range files {
+		id, ok := strings.CutPrefix(strings.TrimSuffix(f.Name(), suffix), prefix)
+		if !ok || !strings.HasSuffix(f.Name(), suffix) {
+			continue
+		}
+		if id, err = url.PathUnescape(id); err == nil {
+			all = append(all, id)
+		}
+	}
+	return all, nil
+}
+
+// Read reads a journal that may be another process's. What cannot be read is told in dropped.
 func Read(path string) (entries []json.RawMessage, dropped []string, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the journal: %w", err)
 	}
-	entries, dropped = parse(text)
-	return entries, dropped, nil
-}
-
-func parse(text []byte) (entries []json.RawMessage, dropped []string) {
-	n := 0
-	for line := range bytes.Lines(text) {
-		n++
-		body := bytes.TrimSuffix(line, []byte("\n"))
-		switch {
-		case len(bytes.TrimSpace(body)) == 0:
-		case len(body) == len(line): // whole lines end with a newline: even valid JSON may lack its end
-			dropped = append(dropped, fmt.Sprintf("line %d, torn: %.80q", n, body))
-		case !json.Valid(body):
-			dropped = append(dropped, fmt.Sprintf("line %d, not JSON: %.80q", n, body))
-		default:
-			entries = append(entries, json.RawMessage(bytes.Clone(body)))
-		}
-	}
-	return entries, dropped
+	c := parse(text)
+	return c.entries, c.dropped, nil
 }

@@ -24,7 +24,12 @@ type Hypervisor interface {
 }
 
 // Journal takes the intent before every act and the outcome after it.
-type Journal interface{ Append(entry any) error }
+type Journal interface {
+	// Append returns once the entry is on the disk, and all before it.
+	Append(entry any) error
+	// Note writes an entry that the host's own death may take away again, until the next Append.
+	Note(entry any) error
+}
 
 // Entry is what a run writes into its journal.
 type Entry struct {
@@ -131,7 +136,7 @@ func (r *run) step(ev Event) {
 	acts := r.m.Step(now, ev)
 	for _, n := range r.m.Notes()[r.notes:] {
 		r.notes++
-		r.append(Entry{At: n.At, Kind: "state", State: n.State, Text: n.Text})
+		_ = r.write(Entry{At: n.At, Kind: "state", State: n.State, Text: n.Text}) // the next intent finds the journal broken
 	}
 	if r.watch.Update != nil {
 		r.watch.Update(Update{At: now, Event: ev, State: r.m.State(), Reason: r.m.Reason(),
@@ -165,7 +170,7 @@ func (r *run) look() Event {
 // do carries an act out, its intent in the journal before it. Without a journal nothing new is begun, but what brings
 // the VM back is done all the same.
 func (r *run) do(a vm.Act) error {
-	err := r.append(Entry{At: time.Now(), Kind: "intent", Act: a, State: r.m.State()})
+	err := r.write(Entry{At: time.Now(), Kind: "intent", Act: a, State: r.m.State()})
 	switch a.Kind {
 	case vm.ActCancel, vm.ActResumeSource, vm.ActRelease, vm.ActPause:
 	default:
@@ -180,15 +185,24 @@ func (r *run) do(a vm.Act) error {
 	if err != nil {
 		out.Text = err.Error()
 	}
-	_ = r.append(out) // what was done is done; the next intent finds the journal broken
+	_ = r.write(out) // what was done is done; the next intent finds the journal broken
 	return err
 }
 
-func (r *run) append(e Entry) error {
-	if r.watch.Journal == nil {
+// write adds an entry. Only what decides where the VM may run has to be on the disk before it is done.
+func (r *run) write(e Entry) error {
+	j := r.watch.Journal
+	switch {
+	case j == nil:
 		return nil
+	case e.Kind != "intent":
+		return j.Note(e)
 	}
-	return r.watch.Journal.Append(e)
+	switch e.Act.Kind {
+	case vm.ActLimit, vm.ActBandwidth, vm.ActRelease:
+		return j.Note(e)
+	}
+	return j.Append(e)
 }
 
 // lastWords takes what the driver still has to tell: a look can be faster than the event with the totals.

@@ -36,6 +36,8 @@ func (p *pages) Append(e any) error {
 	return nil
 }
 
+func (p *pages) Note(e any) error { return p.Append(e) }
+
 func run(t *testing.T, ctx context.Context, spec migratetest.Spec, m vm.Method, w migrate.Watch) (
 	res migrate.Result, at string, err error,
 ) {

@@ -125,6 +125,8 @@ func (j *memory) Append(entry any) error {
 	return nil
 }
 
+func (j *memory) Note(entry any) error { return j.Append(entry) }
+
 func (j *memory) last() any {
 	if len(j.entries) == 0 {
 		return nil
