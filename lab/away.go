@@ -73,7 +73,7 @@ func (h *Hosts) Check(s Spec) error {
 func (h *Hosts) Ask(ctx context.Context, s experiment.Setup) (results.Machine, error) {
 	m := results.Machine{Hosts: h.A + " and " + h.B + ", through ssh"}
 	for _, target := range []string{h.A, h.B} {
-		f, err := (hosts.Host{Target: target}).Ask(ctx, h.needs(s.Accelerator, s.Memory))
+		f, err := (hosts.Host{Target: target}).Ask(ctx, h.needs(machineType, s.Accelerator, s.Memory))
 		if err != nil {
 			return m, err
 		}
@@ -82,8 +82,8 @@ func (h *Hosts) Ask(ctx context.Context, s experiment.Setup) (results.Machine, e
 	return m, nil
 }
 
-func (h *Hosts) needs(accelerator string, memory vm.Bytes) hosts.Needs {
-	return hosts.Needs{QEMU: h.program(), Machine: machineType, Bridge: h.Bridge, Device: h.Device, Accelerator: accelerator,
+func (h *Hosts) needs(machine, accelerator string, memory vm.Bytes) hosts.Needs {
+	return hosts.Needs{QEMU: h.program(), Machine: machine, Bridge: h.Bridge, Device: h.Device, Accelerator: accelerator,
 		Memory: memory}
 }
 
@@ -107,7 +107,7 @@ func (l *Lab) goAway(ctx context.Context, h *Hosts, kernel, initrd string) (*awa
 			text, _ := os.ReadFile(said.Name())
 			return a, fmt.Errorf("reach %s: %w: %s; try: ssh -o BatchMode=yes %s true", target, err, tail(text), target)
 		}
-		if a.facts[side], err = host.Ask(ctx, h.needs(l.Spec.Accelerator, l.Spec.Memory)); err != nil {
+		if a.facts[side], err = host.Ask(ctx, h.needs(l.Spec.Machine, l.Spec.Accelerator, l.Spec.Memory)); err != nil {
 			return a, err
 		}
 		// Not where labs of that machine's own are, which its walm clears away.

@@ -33,6 +33,7 @@ type Spec struct {
 	Storage     experiment.Storage // where the guest's disk is; default none
 	QEMU        debian.Suite       // of host a, default debian.Backports
 	Destination debian.Suite       // of host b, default as QEMU
+	Machine     string             // the machine type, which both QEMUs must know; default pc-q35-7.2
 	Hosts       *Hosts             // nil: namespaces of this machine
 	Keep        bool               // the lab outlives this process
 	Windows     []time.Duration    // of the look before each move; default observe's own
@@ -43,7 +44,7 @@ const (
 	movePort = "49152" // the first of the ports that libvirt uses for migrations
 )
 
-// machineType is known to both versions of QEMU, so that the guest can move between any two.
+// machineType is known to every version of QEMU that the lab can have, so that the guest can move between any two.
 const machineType = "pc-q35-7.2"
 
 // Lab is a lab that is up.
@@ -72,6 +73,12 @@ func (s *Spec) fill() error {
 	}
 	if s.Destination == "" {
 		s.Destination = s.QEMU
+	}
+	if s.Machine == "" {
+		s.Machine = machineType
+	}
+	if shared := s.Storage == experiment.NFS || s.Storage == experiment.ISCSI; shared && (s.QEMU == debian.Sid || s.Destination == debian.Sid) {
+		return fmt.Errorf("the lab has no drivers for disks on %s that go with QEMU of %s: take another of the two", s.Storage, debian.Sid)
 	}
 	if s.VCPUs == 0 {
 		s.VCPUs = 1
@@ -207,7 +214,7 @@ func (l *Lab) configure(cache debian.Cache, kernel debian.Kernel) error {
 		}
 	}
 	l.config = qemu.Config{
-		Name: "walm-lab-" + l.state.ID, Machine: machineType, Accelerator: l.Spec.Accelerator, CPU: "qemu64", RAM: ram,
+		Name: "walm-lab-" + l.state.ID, Machine: l.Spec.Machine, Accelerator: l.Spec.Accelerator, CPU: "qemu64", RAM: ram,
 		VCPUs: l.Spec.VCPUs, Kernel: kernel.Image, Initrd: initrd,
 		Append: guest.CommandLine(netlab.Guest+"/24", l.Spec.Workload),
 		Tap:    netlab.Tap, MAC: guestMAC,

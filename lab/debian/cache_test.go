@@ -131,3 +131,28 @@ func TestRemove(t *testing.T) {
 		}
 	}
 }
+
+// A tree with a C library of its own is started through its own dynamic linker; any other by the machine's.
+func TestQEMUAt(t *testing.T) {
+	root := t.TempDir()
+	q := qemuAt(root, "7.2.22")
+	if q.Binary != filepath.Join(root, "usr/bin/qemu-system-x86_64") || !strings.HasPrefix(q.Env[0], "LD_LIBRARY_PATH="+root) || q.Args[0] != "-L" {
+		t.Errorf("%+v", q)
+	}
+	libraries := filepath.Join(root, "usr/lib", triplet)
+	if err := os.MkdirAll(libraries, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	linker := filepath.Join(libraries, "ld-linux-x86-64.so.2")
+	if err := os.WriteFile(linker, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	own := qemuAt(root, "11.1.3")
+	want := strings.Join([]string{"--library-path", libraries, "--argv0", q.Binary, q.Binary, q.Args[0]}, " ")
+	if own.Binary != linker || !strings.HasPrefix(strings.Join(own.Args, " "), want) {
+		t.Errorf("%+v", own)
+	}
+	if strings.Join(own.Env, " ") != "QEMU_MODULE_DIR="+filepath.Join(libraries, "qemu") {
+		t.Errorf("a library of the tree would be loaded by every program that it starts: %q", own.Env)
+	}
+}

@@ -1,5 +1,5 @@
 // Package debian fetches what the lab needs from Debian 12 (two versions of QEMU, and a small kernel for guests) into a
-// folder of walm's own. Packages are unpacked, never installed: the machine's packages, apt configuration and package
+// folder of walm's own, and a third QEMU from Debian's unstable suite where that is asked for. Packages are unpacked, never installed: the machine's packages, apt configuration and package
 // lists stay as they are, and root is not needed. What is in the folder stays as fetched; remove it to have it renewed.
 package debian
 
@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"walm/vm"
 )
 
 // Suite is a part of the Debian archive, and by that a version of QEMU.
@@ -21,6 +23,9 @@ type Suite string
 const (
 	Bookworm  Suite = "bookworm"           // QEMU 7.2
 	Backports Suite = "bookworm-backports" // QEMU 10.0
+	// Sid's QEMU is newer than Debian 12's libraries, so it comes with its own, the C library and the dynamic linker too.
+	// Nothing needs it but studies/versions: what the suite carries changes, and it may be gone tomorrow.
+	Sid Suite = "sid" // QEMU 11
 )
 
 // QEMU is a version of QEMU in the cache, and how to start it.
@@ -40,10 +45,14 @@ type Kernel struct {
 
 // QEMU is the suite's QEMU, fetched first when the cache lacks it. progress, which may be nil, is told what is going on.
 func (c Cache) QEMU(ctx context.Context, suite Suite, progress func(what string)) (QEMU, error) {
-	err := c.fetch(ctx, bundle{
+	b := bundle{
 		name: "qemu-" + string(suite), suite: suite, target: []string{"qemu-system-x86"},
 		keep: qemuNeeds, trim: trimQEMU, check: checkQEMU,
-	}, progress)
+	}
+	if suite == Sid {
+		b.bare, b.room, b.keep = true, sidRoom, sidNeeds
+	}
+	err := c.fetch(ctx, b, progress)
 	if err != nil {
 		return QEMU{}, fmt.Errorf("fetch QEMU of Debian's %s: %w", suite, err)
 	}
@@ -103,6 +112,12 @@ func qemuNeeds(name string) bool {
 	return false
 }
 
+// sidNeeds keeps the C library too, and what Debian 12 has in its base system.
+func sidNeeds(name string) bool { return qemuNeeds(name) || name == "libc6" || name == "zlib1g" }
+
+// sidRoom is more than Room by a second set of the base system's libraries.
+const sidRoom = 600 * vm.MiB
+
 var kernelPackage = regexp.MustCompile(`^linux-image-[0-9].*-cloud-amd64$`)
 
 // kernelNeeds keeps the package that the metapackage stands for, without the tools that install a kernel.
@@ -153,18 +168,26 @@ func remove(root string, patterns []string, keep ...string) error {
 }
 
 func qemuAt(root, version string) QEMU {
-	return QEMU{
+	libraries := filepath.Join(root, "usr/lib", triplet)
+	q := QEMU{
 		Version: version,
 		Binary:  filepath.Join(root, "usr/bin/qemu-system-x86_64"),
-		Env: []string{
-			"LD_LIBRARY_PATH=" + filepath.Join(root, "usr/lib", triplet) + ":" + filepath.Join(root, "lib", triplet),
-		},
+		Env:     []string{"LD_LIBRARY_PATH=" + libraries + ":" + filepath.Join(root, "lib", triplet)},
 		Args: []string{
 			"-L", filepath.Join(root, "usr/share/qemu"),
 			"-L", filepath.Join(root, "usr/share/seabios"),
 			"-L", filepath.Join(root, "usr/lib/ipxe/qemu"),
 		},
 	}
+	linker := filepath.Join(libraries, "ld-linux-x86-64.so.2")
+	if _, err := os.Stat(linker); err != nil {
+		return q
+	}
+	// A C library goes with its own dynamic linker alone. The linker is then the process' program as /proc tells it, so
+	// that QEMU cannot find its modules by where it is itself.
+	q.Args = append([]string{"--library-path", libraries, "--argv0", q.Binary, q.Binary}, q.Args...)
+	q.Binary, q.Env = linker, []string{"QEMU_MODULE_DIR=" + filepath.Join(libraries, "qemu")}
+	return q
 }
 
 var versionLine = regexp.MustCompile(`QEMU emulator version ([0-9.]+)`)

@@ -134,7 +134,8 @@ func (s source) usable() bool {
 
 // debianSources picks from the machine's sources those of Debian 12 itself, and adds backports, which are on the same
 // servers, where wanted. Third parties also publish suites called bookworm; where there is a choice, the archive whose
-// address ends as Debian's mirrors' do is Debian's.
+// address ends as Debian's mirrors' do is Debian's. Sid stands alone, on the servers of bookworm where the machine names no
+// others: what it carries does not go with what bookworm does.
 func debianSources(all []source, suite Suite) ([]source, error) {
 	pick := func(suite string) (source, bool) {
 		var found []source
@@ -158,6 +159,13 @@ func debianSources(all []source, suite Suite) ([]source, error) {
 		return nil, errors.New("no apt source of this machine carries the suite bookworm, component main: " +
 			"add Debian 12's to /etc/apt/sources.list.d, as in sources.list(5)")
 	}
+	if suite == Sid {
+		s, ok := pick(string(Sid))
+		if !ok {
+			s = source{base.uris, []string{string(Sid)}, base.components, base.trust}
+		}
+		return []source{s}, nil
+	}
 	sources := []source{base}
 	for _, name := range []string{"bookworm-updates", "bookworm-security"} {
 		if s, ok := pick(name); ok {
@@ -172,6 +180,19 @@ func debianSources(all []source, suite Suite) ([]source, error) {
 		sources = append(sources, s)
 	}
 	return sources, nil
+}
+
+// Reaches says why this machine cannot have what is in a suite, as far as that is known without the network: nil where its
+// apt sources name a server.
+func Reaches(suite Suite) error {
+	if err := Supported(); err != nil {
+		return err
+	}
+	all, err := machineSources("/etc/apt")
+	if err == nil {
+		_, err = debianSources(all, suite)
+	}
+	return err
 }
 
 // deb822 writes sources as apt reads them.

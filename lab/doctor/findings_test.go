@@ -204,6 +204,24 @@ func TestWritable(t *testing.T) {
 	}
 }
 
+func TestNewestFinding(t *testing.T) {
+	for _, tt := range []struct {
+		version string
+		failed  error
+		level   Level
+		says    string
+	}{
+		{"11.1.3", nil, OK, "QEMU 11.1.3 of Debian's sid is fetched"},
+		{"", nil, Note, "not fetched yet"},
+		{"", errors.New("no apt source"), Note, "cannot be had: no apt source"},
+	} {
+		f := newestFinding(tt.version, tt.failed)
+		if f.Level != tt.level || !strings.Contains(f.What, tt.says) || len(f.Against) > 0 || f.Level != OK && (f.Means == "" || f.Mend == "") {
+			t.Errorf("%q, %v: %+v", tt.version, tt.failed, f)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	if got := missing(debian.Cache{Dir: t.TempDir()}); len(got) != 3 {
 		t.Errorf("an empty cache lacks %q", got)

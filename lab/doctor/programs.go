@@ -25,10 +25,10 @@ func (p program) String() string {
 	return "QEMU " + p.Version
 }
 
-// programs finds QEMUs: the lab's own, newest first, and the machine's.
+// programs finds QEMUs: the lab's own, those that labs run by default first, and the machine's.
 func programs(c debian.Cache) []program {
 	var all []program
-	for _, suite := range []debian.Suite{debian.Backports, debian.Bookworm} {
+	for _, suite := range []debian.Suite{debian.Backports, debian.Bookworm, debian.Sid} {
 		if q, ok := c.Have(suite); ok {
 			all = append(all, program{q, "the cache, from " + string(suite)})
 		}
@@ -66,11 +66,34 @@ func missing(c debian.Cache) []string {
 
 // packages fetches what is missing if that is asked for.
 func packages(ctx context.Context, o Options) []Finding {
-	var err error
+	var err, newest error
 	if o.Fetch {
-		err = fetch(ctx, o)
+		if err = fetch(ctx, o); err == nil {
+			_, newest = o.Cache.QEMU(ctx, debian.Sid, o.Step)
+		}
 	}
-	return []Finding{packagesFinding(missing(o.Cache), o.Cache.Dir, debian.Supported(), err)}
+	q, ok := o.Cache.Have(debian.Sid)
+	if newest == nil && !ok {
+		newest = debian.Reaches(debian.Sid)
+	}
+	return []Finding{packagesFinding(missing(o.Cache), o.Cache.Dir, debian.Supported(), err), newestFinding(q.Version, newest)}
+}
+
+// newestFinding is of the QEMU that only the study of versions needs. failed says why it cannot be had.
+func newestFinding(version string, failed error) Finding {
+	f := Finding{Name: "QEMU 11", Level: OK, What: "QEMU " + version + " of Debian's sid is fetched"}
+	switch {
+	case version != "":
+	case failed != nil:
+		f.Level, f.What = Note, "cannot be had: "+failed.Error()
+		f.Means = "moves from and to QEMU 11 cannot be tried here (studies/versions); nothing else needs it"
+		f.Mend = "nothing, unless that is wanted: the suite sid must be on a server that this machine's apt sources name"
+	default:
+		f.Level, f.What = Note, "not fetched yet; apt's sources say where Debian's sid would be"
+		f.Means = "moves from and to QEMU 11 are not tried until then (studies/versions); nothing else needs it"
+		f.Mend = "walm doctor --fetch does it"
+	}
+	return f
 }
 
 func fetch(ctx context.Context, o Options) error {
