@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"vm":               nil,
 	"stats":            nil,
 	"journal":          nil,
+	"pki":              nil,
 	"internal/netns":   nil,
 	"internal/backlog": nil,
 	"internal/nearest": nil,
