@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo demo-libvirt check static test bench soak forecast fuzz lint man clean
+.PHONY: all build demo demo-libvirt check static test test-kvm bench soak forecast fuzz lint man clean
 
 all: build
 
@@ -55,6 +55,10 @@ soak: build
 forecast: build
 	$(GO) run ./studies/first-moves forecast
 	$(GO) run ./studies/first-moves tables
+
+# Hosts that are machines with KVM of their own, inside TCG: slow, before a release and whenever the drivers change.
+test-kvm: build
+	$(GO) test -tags kvm -count=1 -timeout 30m ./lab/vmhost
 
 # Every fuzz target for a while each.
 FUZZTIME ?= 20s

@@ -54,6 +54,7 @@ var allowed = map[string][]string{
 	"lab/service":    {"vm", "measure", "lab/guest/load"},
 	"lab/libvirtd":   {"vm", "lab", "lab/...", "hypervisor/qemu", "internal/procfs"},
 	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
+	"lab/vmhost":     {"vm", "lab/debian", "lab/guest", "lab/hosts", "lab/netlab"},
 	"lab/trial":      {"..."}, // runs the plan on the lab
 	"lab/guest/...":  {"vm", "lab/guest", "lab/guest/..."},
 	"cmd/walm":       {"..."},

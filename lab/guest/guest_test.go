@@ -76,16 +76,16 @@ var tree = map[string]string{
 }
 
 func TestModules(t *testing.T) {
-	mods, err := modules(moduleTree(t, "kernel/net/net_failover.ko\nkernel/fs/ext4/ext4.ko\n", tree))
+	mods, err := Modules(moduleTree(t, "kernel/net/net_failover.ko\nkernel/fs/ext4/ext4.ko\n", tree), needed...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
 	for _, m := range mods {
-		names = append(names, m.name)
-		if f, err := elf.NewFile(bytes.NewReader(m.code)); err != nil || f.Section(".modinfo") == nil ||
-			bytes.Contains(m.code, []byte("signed")) {
-			t.Errorf("%s is damaged or still signed: %v", m.name, err)
+		names = append(names, m.Name)
+		if f, err := elf.NewFile(bytes.NewReader(m.Code)); err != nil || f.Section(".modinfo") == nil ||
+			bytes.Contains(m.Code, []byte("signed")) {
+			t.Errorf("%s is damaged or still signed: %v", m.Name, err)
 		}
 	}
 	want := []string{"virtio_ring", "virtio_old", "virtio", "virtio_pci", "virtio_net", "virtio_blk", "pvpanic",
@@ -103,7 +103,7 @@ func TestModulesRefuses(t *testing.T) {
 		"virtio_pci is not in":                 moduleTree(t, "", nil),
 		"compressed modules are not supported": moduleTree(t, "", map[string]string{"virtio_pci.ko.xz": ""}),
 	} {
-		if _, err := modules(dir); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Modules(dir, needed...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
@@ -127,7 +127,7 @@ func TestUnsigned(t *testing.T) {
 }
 
 func TestWriteImage(t *testing.T) {
-	mods := []module{{"b", []byte("second letter, loaded first")}, {"a", []byte("x")}}
+	mods := []Module{{"b", []byte("second letter, loaded first")}, {"a", []byte("x")}}
 	var image, again bytes.Buffer
 	for _, out := range []*bytes.Buffer{&image, &again} {
 		if err := writeImage([]byte("program"), mods, out); err != nil {

@@ -43,7 +43,7 @@ func Image(moduleTree string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mods, err := modules(moduleTree)
+	mods, err := Modules(moduleTree, needed...)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func Image(moduleTree string, out io.Writer) error {
 
 // writeImage does not compress the archive: it is small, QEMU hands it to the guest in one copy, and an emulated CPU
 // would be slow to unpack it.
-func writeImage(program []byte, mods []module, out io.Writer) (err error) {
+func writeImage(program []byte, mods []Module, out io.Writer) (err error) {
 	w := cpio.NewWriter(out)
 	entry := func(name string, mode cpio.FileMode, content []byte) {
 		if err == nil {
@@ -65,7 +65,7 @@ func writeImage(program []byte, mods []module, out io.Writer) (err error) {
 	entry("init", cpio.TypeReg|0o755, program)
 	entry("modules", cpio.TypeDir|0o755, nil)
 	for i, m := range mods { // loaded in the order of their names
-		entry(fmt.Sprintf("modules/%02d-%s.ko", i, m.name), cpio.TypeReg|0o644, m.code)
+		entry(fmt.Sprintf("modules/%02d-%s.ko", i, m.Name), cpio.TypeReg|0o644, m.Code)
 	}
 	if err == nil {
 		err = w.Close()

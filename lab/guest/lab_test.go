@@ -95,7 +95,7 @@ func build(t *testing.T, program, tree, image string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mods, err := modules(tree)
+	mods, err := Modules(tree, needed...)
 	if err != nil {
 		t.Fatal(err)
 	}

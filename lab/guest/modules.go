@@ -17,15 +17,15 @@ import (
 // The kernel reports its panics to QEMU through pvpanic.
 var needed = []string{"virtio_pci", "virtio_net", "virtio_blk", "pvpanic_mmio"}
 
-// module is a kernel module as a file.
-type module struct {
-	name string
-	code []byte
+// Module is a kernel module as a file.
+type Module struct {
+	Name string
+	Code []byte
 }
 
-// modules reads the needed modules from a kernel's module tree (lib/modules/VERSION), each after those that it depends
+// Modules reads the needed modules from a kernel's module tree (lib/modules/VERSION), each after those that it depends
 // on. Modules that are built into the kernel are left out.
-func modules(tree string) ([]module, error) {
+func Modules(tree string, needed ...string) ([]Module, error) {
 	builtin, err := os.ReadFile(filepath.Join(tree, "modules.builtin"))
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a kernel's module tree: %w", tree, err)
@@ -44,7 +44,7 @@ func modules(tree string) ([]module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for kernel modules: %w", err)
 	}
-	var list []module
+	var list []Module
 	var add func(name string) error
 	add = func(name string) error {
 		if known[name] {
@@ -64,7 +64,7 @@ func modules(tree string) ([]module, error) {
 				return fmt.Errorf("%w (needed by %s)", err, name)
 			}
 		}
-		list = append(list, module{name, code})
+		list = append(list, Module{name, code})
 		return nil
 	}
 	for _, name := range needed {
