@@ -1,7 +1,9 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -25,13 +27,26 @@ type offline struct {
 	cancel        context.CancelFunc
 }
 
+const folderPrefix = "walm-state-"
+
+// newFolder names the folder of the next move's state file, the same until that has begun.
+func (p *Pair) newFolder() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.folder == "" {
+		p.folder = filepath.Join(cmp.Or(p.StateDir, os.TempDir()), folderPrefix+rand.Text())
+	}
+	return p.folder
+}
+
 func (p *Pair) prepareOffline(params vm.Params) error {
-	dir, err := os.MkdirTemp(p.StateDir, "walm-state-")
-	if err != nil {
+	dir := p.newFolder()
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder for the state file: %w", err)
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
 	p.mu.Lock()
+	p.folder = ""
 	p.offline = &offline{saved: filepath.Join(dir, "source.state"), copied: filepath.Join(dir, "destination.state"),
 		rate: params.Bandwidth, ctx: ctx, cancel: cancel}
 	p.mu.Unlock()

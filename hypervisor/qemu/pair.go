@@ -29,6 +29,7 @@ type Pair struct {
 	undo     []func(context.Context) error // what ActRelease gives back, last first
 	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
 	offline  *offline
+	folder   string  // of the next offline move's state file, once it has a name
 	mirror   *mirror // nil: no disks are copied, or the VM moves offline
 }
 

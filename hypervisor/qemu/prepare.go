@@ -154,38 +154,11 @@ func (v *VM) incoming(ctx context.Context, uri string) error {
 
 // keep remembers a QEMU's capabilities and the parameters that wanted changes for release.
 func (p *Pair) keep(ctx context.Context, v *VM, wanted vm.Params) error {
-	caps, err := capabilities(ctx, v.conn)
+	before, err := v.tuning(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	var params map[string]any
-	if err := v.conn.Do(ctx, "query-migrate-parameters", nil, &params); err != nil {
-		return err
-	}
-	before := map[string]any{}
-	names := []string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "cpu-throttle-initial",
-		"cpu-throttle-increment", "max-cpu-throttle", "multifd-channels"}
-	if wanted.ThrottleTrigger > 0 {
-		names = append(names, trigger)
-	}
-	for _, name := range names {
-		if x, ok := params[name]; ok {
-			before[name] = x
-		}
-	}
-	p.later(func(ctx context.Context) error {
-		if v.ended() {
-			return nil
-		}
-		// A source can be done with post-copy before the destination is, which still goes by its capabilities.
-		if err := v.wait(ctx, func(m migration) bool { return !m.postcopy() }); err != nil {
-			return err
-		}
-		if err := v.enable(ctx, caps); err != nil {
-			return err
-		}
-		return v.set(ctx, before)
-	})
+	p.later(func(ctx context.Context) error { return v.giveBack(ctx, before) })
 	return nil
 }
 

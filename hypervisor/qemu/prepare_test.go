@@ -281,6 +281,35 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	})
+	t.Run("by another walm, from a journal", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			source, destination := newFake("10.0.2"), waiting("10.0.2")
+			source.caps["xbzrle"], destination.caps["release-ram"] = true, true
+			before := map[*fake]object{source: state(source), destination: state(destination)}
+			a, b := source.open(t), destination.open(t)
+			first := NewPair(a, b, "127.0.0.1:49152", t.TempDir())
+			told, err := first.Settings(t.Context(), vm.Hybrid, vm.Params{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(t, first, vm.ActPrepare, vm.Hybrid, vm.Params{DowntimeLimit: time.Second, Bandwidth: 77})
+			first.Close()
+			if cmp.Equal(before[source], state(source)) {
+				t.Error("prepare changes nothing: the test tests nothing")
+			}
+			second := NewPair(a, b, "127.0.0.1:49152", "")
+			defer second.Close()
+			if err := second.Adopt(told); err != nil {
+				t.Fatal(err)
+			}
+			do(t, second, vm.ActRelease, "", vm.Params{})
+			for f, was := range before {
+				if diff := cmp.Diff(was, state(f)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	})
 	t.Run("prepared twice", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			source, destination, p, check := setUp(t)

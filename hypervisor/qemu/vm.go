@@ -18,6 +18,7 @@ type VM struct {
 	Features
 	Path string // of the QMP socket
 	conn *qmp.Conn
+	born uint64 // when its process began (procfs.Started), 0 where that is not known
 	// The QEMU is another host's and Path leads there: no process here is its own, and its clock is not this one.
 	forwarded bool
 }
@@ -50,14 +51,16 @@ func Open(ctx context.Context, path string) (*VM, error) {
 		c.Close()
 		return nil, explain(path, err)
 	}
-	return &VM{Features: f, Path: path, conn: c}, nil
+	v := &VM{Features: f, Path: path, conn: c}
+	v.born, _ = procfs.Started(v.PID()) // a process that is another user's tells it too; one that is gone is found to be
+	return v, nil
 }
 
 // OpenForwarded connects to the QMP socket of a QEMU on another host, which path leads to.
 func OpenForwarded(ctx context.Context, path string) (*VM, error) {
 	v, err := Open(ctx, path)
 	if err == nil {
-		v.forwarded = true
+		v.forwarded, v.born = true, 0
 	}
 	return v, err
 }

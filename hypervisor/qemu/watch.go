@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"walm/hypervisor/qmp"
+	"walm/internal/procfs"
 	"walm/vm"
 )
 
@@ -72,8 +73,17 @@ func (v *VM) ended() bool {
 	if v.PID() == 0 {
 		return false
 	}
-	_, err := os.Stat("/proc/" + strconv.Itoa(v.PID()))
-	return os.IsNotExist(err) || zombie(v.PID())
+	if _, err := os.Stat("/proc/self"); err != nil { // where there is no /proc it says nothing
+		return false
+	}
+	born, err := procfs.Started(v.PID())
+	switch {
+	case err != nil:
+		return os.IsNotExist(err) || zombie(v.PID())
+	case v.born != 0 && born != v.born: // its number is another's by now
+		return true
+	}
+	return zombie(v.PID())
 }
 
 func (w *watcher) translate(ctx context.Context, e qmp.Event) {

@@ -53,8 +53,21 @@ func New(ctx context.Context, c net.Conn) (*Conn, error) {
 	return conn, nil
 }
 
-func open(ctx context.Context, nc net.Conn, path string) (*Conn, error) {
-	c := &Conn{
+// Failed is the connection to a process that could not be reached: every command ends with err, and Done is closed. It is
+// for who has to go on without it.
+func Failed(process int, err error) *Conn {
+	ours, theirs := net.Pipe()
+	theirs.Close()
+	c := begin(ours, "")
+	c.peer = process
+	c.hangUp(err)
+	c.converse()
+	<-c.done
+	return c
+}
+
+func begin(nc net.Conn, path string) *Conn {
+	return &Conn{
 		conn: nc, path: path, peer: peer(nc),
 		greeted: make(chan struct{}),
 		out:     make(chan *call), file: make(chan struct{}, 1),
@@ -62,9 +75,17 @@ func open(ctx context.Context, nc net.Conn, path string) (*Conn, error) {
 		backlog: backlog.New[Event](), events: make(chan Event),
 		done: make(chan struct{}), closed: make(chan struct{}),
 	}
+}
+
+func (c *Conn) converse() {
 	c.wg.Go(c.read)
 	c.wg.Go(c.write)
 	c.wg.Go(func() { c.backlog.Deliver(c.events, c.closed) })
+}
+
+func open(ctx context.Context, nc net.Conn, path string) (*Conn, error) {
+	c := begin(nc, path)
+	c.converse()
 	if err := c.handshake(ctx); err != nil {
 		c.Close()
 		return nil, err
