@@ -106,21 +106,12 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 	default:
 		queued *= turns
 	}
-	var t, lost, worst float64
-	carries := w.bandwidth
-	for range 3 { // a VM that waits for its pages sends nothing itself meanwhile: the link is the migration's
-		background := carries
-		if p.PostcopyBandwidth > 0 {
-			background = math.Min(background, float64(p.PostcopyBandwidth))
-		}
-		t = rest / background
-		running := math.Max(0, t-queued/w.bandwidth)
-		lost, worst = w.faults(s.pending, running, p)
-		carries = w.link - (w.link-w.bandwidth)*math.Max(0, 1-lost/math.Max(running, 1e-9))
-		if w.link == w.bandwidth {
-			break
-		}
+	background := w.switched
+	if p.PostcopyBandwidth > 0 {
+		background = math.Min(background, float64(p.PostcopyBandwidth))
 	}
+	t := rest / background
+	lost, worst := w.faults(s.pending, math.Max(0, t-queued/w.bandwidth), p)
 	tmt := w.host.Setup.Seconds() + s.at + t + w.host.Finish.Seconds()
 	dt := math.Min(w.host.Handover.Seconds()+queued/w.bandwidth, tmt)
 	return cost{

@@ -23,6 +23,7 @@ func still(zeroPages int64) *world {
 		dirty:     func(time.Duration) float64 { return 0 },
 		bandwidth: bandwidth,
 		link:      bandwidth,
+		switched:  bandwidth,
 		queued:    inFlight,
 		reading:   measured,
 		turns:     1,

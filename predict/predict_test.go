@@ -82,17 +82,29 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestOutgoingTrafficCompetes: what the VM sends leaves less of the link, but never less than half.
-func TestOutgoingTrafficCompetes(t *testing.T) {
-	tmt := func(out vm.Rate) float64 {
+// TestTrafficCompetes: what the VM sends leaves less of the link while it runs at the source, what comes to it once it runs at the
+// destination, but never less than half. (Pre-copy sends its last while the VM stands still.)
+func TestTrafficCompetes(t *testing.T) {
+	tmt := func(m vm.Method, out, in vm.Rate) float64 {
 		trace := looked()
-		trace.ZeroErr, trace.NetOut, trace.Curve = 0, out, nil // one that writes would wait for pages, and not send
-		return Method(vm.PostCopy, vm.Params{}, trace, vm.Link{Bandwidth: 100e6}, Host{}).TMT.Mid.Seconds()
+		trace.ZeroErr, trace.NetOut, trace.NetIn, trace.Curve = 0, out, in, nil
+		return Method(m, vm.Params{}, trace, vm.Link{Bandwidth: 100e6}, Host{}).TMT.Mid.Seconds()
 	}
-	alone := tmt(0)
-	near(t, "TMT beside 20 % of the link", tmt(20e6), alone/0.8, 0.01)
-	near(t, "TMT beside 90 %", tmt(90e6), alone/0.5, 0.01)
-	near(t, "TMT beside more than the link", tmt(900e6), alone/0.5, 0.01)
+	for _, by := range []struct {
+		m       vm.Method
+		traffic func(vm.Rate) (out, in vm.Rate)
+	}{
+		{vm.PreCopy, func(r vm.Rate) (vm.Rate, vm.Rate) { return r, 0 }},
+		{vm.PostCopy, func(r vm.Rate) (vm.Rate, vm.Rate) { return 0, r }},
+	} {
+		beside := func(r vm.Rate) float64 { out, in := by.traffic(r); return tmt(by.m, out, in) }
+		other := func(r vm.Rate) float64 { in, out := by.traffic(r); return tmt(by.m, out, in) }
+		alone := beside(0)
+		near(t, string(by.m)+"'s TMT beside 20 % of the link", beside(20e6), alone/0.8, 0.06)
+		near(t, string(by.m)+"'s TMT beside 90 %", beside(90e6), alone/0.5, 0.2)
+		near(t, string(by.m)+"'s TMT beside more than the link", beside(900e6), alone/0.5, 0.2)
+		near(t, string(by.m)+"'s TMT beside traffic the other way", other(90e6), alone, 0.01)
+	}
 }
 
 // trace draws what a look can bring, and what it cannot.

@@ -15,6 +15,7 @@ type world struct {
 	hot       float64                     // the working set: W at its flat end, bytes
 	bandwidth float64                     // bytes per second on the wire while the VM runs
 	link      float64                     // the same while it stands still and sends nothing itself
+	switched  float64                     // the same once it runs at the destination: see draw
 	walking   float64                     // 1: it walks through the working set, 0: it jumps
 	touch     float64                     // how fast the workload reads and writes, bytes per second
 	used      float64                     // what it reads and writes in the long run, bytes

@@ -62,9 +62,12 @@ func TestScore(t *testing.T) {
 			for _, q := range []quantity{tmt, dt, loss} {
 				got, _ := q.measured(m)
 				f := q.forecast(m)
-				in := "out"
-				if f.Lo <= got && got <= f.Hi {
-					in = ""
+				in := ""
+				switch {
+				case got < f.Lo95 || f.Hi95 < got:
+					in = "out95"
+				case got < f.Lo || f.Hi < got:
+					in = "out"
 				}
 				cells = append(cells, got.Round(time.Millisecond).String(), f.Mid.Round(time.Millisecond).String(), in)
 			}
