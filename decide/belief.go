@@ -54,8 +54,8 @@ func believe(p Plan, now time.Time, h History) belief {
 	for i := range curve {
 		curve[i].Dirty = min(vm.Bytes(float64(curve[i].Dirty)*b.wrote), b.Trace.RAM)
 	}
-	b.Trace.Curve = curve
-	if h.Between() { // what was written since the boundary is to be sent too
+	b.Trace.Curve, b.Trace.Phases = curve, nil // what the passes say is of both phases
+	if h.Between() {                           // what was written since the boundary is to be sent too
 		speed := 1 - float64(h.Now.Throttle)/100
 		since := time.Duration(float64(now.Sub(last.Began)) * speed)
 		b.at = predict.Flight{Remaining: min(h.Now.Remaining+curve.At(since), b.Trace.RAM), Last: since, Throttle: h.Now.Throttle}

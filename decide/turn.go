@@ -96,12 +96,20 @@ type fact struct {
 func facts() []fact {
 	return []fact{
 		{"dirty rate", func(q Question, k float64) Question {
-			curve := make(vm.Curve, len(q.Trace.Curve)) // the same memory, written sooner or later
-			for i, p := range q.Trace.Curve {
-				p.Window = time.Duration(float64(p.Window) / k)
-				curve[i] = p
+			sooner := func(c vm.Curve) vm.Curve { // the same memory, written sooner or later
+				scaled := make(vm.Curve, len(c))
+				for i, p := range c {
+					p.Window = time.Duration(float64(p.Window) / k)
+					scaled[i] = p
+				}
+				return scaled
 			}
-			q.Trace.Curve = curve
+			q.Trace.Curve = sooner(q.Trace.Curve)
+			if q.Trace.Phases != nil {
+				phases := *q.Trace.Phases
+				phases.Curve = sooner(phases.Curve)
+				q.Trace.Phases = &phases
+			}
 			return q
 		}},
 		{"bandwidth", func(q Question, k float64) Question {

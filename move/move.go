@@ -80,6 +80,9 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 		rec.Trace.Warnings = append(rec.Trace.Warnings,
 			"the VM wrote faster later in the look: it is not steady, and the forecasts are worth less")
 	}
+	if rec.InPhases, err = r.inPhases(seen, rec.Link); err != nil {
+		return rec, err
+	}
 	rec.Plan, rec.Forecasts, err = r.question(seen, rec.Link).Answer()
 	if r.Steer != nil {
 		own := rec.Plan

@@ -25,6 +25,7 @@ type Record struct {
 	Policy    decide.Policy
 	Forecasts []predict.Forecast
 	Plan      decide.Plan
+	InPhases  []InPhase          `json:",omitempty"` // of a VM that works and rests in turn
 	Own       *decide.Plan       `json:",omitempty"` // what walm would have chosen, where somebody else's policy did
 	Events    []vm.Event         // everything the driver told, in order
 	Moves     []migrate.Decision // what was decided in flight

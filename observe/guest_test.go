@@ -39,6 +39,8 @@ type load struct {
 	Uniform   bool // at random; else one after the other
 	Reads     bool // read in place of write
 	Userfault bool // hold a userfaultfd
+	// Work and Rest are in turn, where there is a Rest.
+	Work, Rest time.Duration
 	// Sparse is memory of its own of which every eighth page is there, for the cost of looks at large VMs.
 	Sparse vm.Bytes
 }
@@ -137,7 +139,7 @@ func beGuest() error {
 		case <-tick.C:
 		}
 		d.CPU = append(d.CPU, stamp{monotonic(), clock(unix.CLOCK_THREAD_CPUTIME_ID)})
-		for want := int(float64(l.Rate) * float64(monotonic()-start) / 1e9); n < want && n < diaryLength; n++ {
+		for want := int(float64(l.Rate) * float64(l.worked(monotonic()-start)) / 1e9); n < want && n < diaryLength; n++ {
 			page := n % l.Pages
 			if l.Uniform {
 				page = r.IntN(l.Pages)
@@ -150,6 +152,15 @@ func beGuest() error {
 			d.Writes = append(d.Writes, write{monotonic(), int32(page)})
 		}
 	}
+}
+
+// worked is how many of so many nanoseconds are work.
+func (l load) worked(passed int64) int64 {
+	if l.Rest <= 0 {
+		return passed
+	}
+	turn := int64(l.Work + l.Rest)
+	return passed/turn*int64(l.Work) + min(passed%turn, int64(l.Work))
 }
 
 // sparsely maps size bytes and touches every eighth page.

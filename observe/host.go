@@ -121,7 +121,14 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 			"and a migration will read the rest from swap", mem.swapped, n))
 	}
 	var busy []time.Duration // windows that the host kept badly
+	beside := newPulse(mem, addrs, pages)
+	if err := beside.read(); err != nil {
+		return vm.Trace{}, err
+	}
 	for _, window := range windows {
+		if err := beside.until(ctx, w.first[0].Add(window)); err != nil {
+			return vm.Trace{}, err
+		}
 		if err := h.proc.check(); err != nil {
 			return vm.Trace{}, err
 		}
@@ -140,6 +147,8 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	if err := h.proc.check(); err != nil {
 		return vm.Trace{}, err
 	}
+	t.Steps = beside.steps
+	t.Phases = Alternates(t)
 	if len(busy) > 0 {
 		warnings = append(warnings, fmt.Sprintf("the host is busy: not all pages had the windows %v", busy))
 	}

@@ -77,7 +77,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	}
 	seen := newWindows(shifted, w.walking)
 	w.dirty = func(d time.Duration) float64 { return math.Min(seen.in(d), content) }
-	if mean := share(z()); uneven(t.Curve) {
+	if mean := share(z()); t.Phases == nil && uneven(t.Curve) {
 		w.dirty = func(d time.Duration) float64 { return math.Min(seen.level(d, mean), content) }
 	}
 	if n := len(shifted); n > 0 {
@@ -113,6 +113,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.phase = share(z())
 	w.work = math.Max(0.02, w.busy-asleep*share(z())*(1-w.busy))
 	w.jitter = jitter
+	w.rhythm = newRhythm(t.Phases, share(z()), z())
 	return w
 }
 

@@ -41,7 +41,7 @@ func (w *world) stopAndCopy() cost {
 	before := stopped.Seconds()
 	all := wire(w.ram-w.zero, w.zero)
 	sent := math.Min(w.bandwidth*before, all)
-	again := w.dirty(stopped) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied
+	again := w.dirty(seconds(w.rhythm.worked(0, before))) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied
 	rest := all - sent + again
 	dt := rest/w.link + w.host.Switchover.Seconds()
 	return cost{tmt: seconds(w.host.Setup.Seconds() + before + dt + w.host.Finish.Seconds()),
@@ -112,6 +112,7 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 	}
 	t := rest / background
 	lost, worst := w.faults(s.pending, math.Max(0, t-queued/w.bandwidth), p)
+	lost *= w.rhythm.worked(s.at, s.at+t) / t
 	tmt := w.host.Setup.Seconds() + s.at + t + w.host.Finish.Seconds()
 	dt := math.Min(w.host.Handover.Seconds()+queued/w.bandwidth, tmt)
 	return cost{

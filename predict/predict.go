@@ -38,6 +38,9 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 		f.TMT, f.DT, f.Loss, f.Warnings = never, never, never, []string{why}
 		return f
 	}
+	if t.Phases != nil {
+		t.Curve = t.Phases.Curve
+	}
 	costs := make([]cost, draws)
 	f.Replays = make([]Replay, draws)
 	ended := 0
@@ -86,7 +89,10 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	if len(t.Curve) == 0 {
 		out = append(out, "no dirty curve: the VM is taken to write nothing")
 	}
-	if uneven(t.Curve) {
+	if p := t.Phases; p != nil && p.Begins == "" {
+		out = append(out, fmt.Sprintf("the VM works for %.2g s and rests for %.2g s in turn: much depends on when it is moved", p.Busy.Seconds(), p.Quiet.Seconds()))
+	}
+	if t.Phases == nil && uneven(t.Curve) {
 		out = append(out, "the VM writes now much and now little: how much it does when it is moved is not known")
 	}
 	if share := t.NetOut / l.Bandwidth; share >= 0.05 && f.Method.Live() {

@@ -108,16 +108,24 @@ func TestTrafficCompetes(t *testing.T) {
 }
 
 // trace draws what a look can bring, and what it cannot.
-func trace(t *rapid.T) vm.Trace {
+func trace(t *rapid.T) (tr vm.Trace) {
 	amount := func(most vm.Bytes) *rapid.Generator[vm.Bytes] {
 		return rapid.Map(rapid.Int64Range(0, int64(most)), func(n int64) vm.Bytes { return vm.Bytes(n) })
 	}
-	tr := vm.Trace{RAM: amount(32*vm.GiB).Draw(t, "RAM") + 1}
+	tr = vm.Trace{RAM: amount(32*vm.GiB).Draw(t, "RAM") + 1}
 	tr.Zero = amount(tr.RAM).Draw(t, "zero")
 	tr.ZeroErr = amount(tr.RAM/20).Draw(t, "zero's error")
 	tr.NetOut = vm.Rate(rapid.Float64Range(0, 1e10).Draw(t, "out"))
 	tr.VCPUs = rapid.SliceOfN(rapid.Float64Range(0, 1.1), 0, 4).Draw(t, "vcpus")
 	tr.Content = rapid.SliceOfN(rapid.Float64Range(0, 1), 0, 64).Draw(t, "content")
+	tr.NetIn = vm.Rate(rapid.Float64Range(0, 1e10).Draw(t, "in"))
+	defer func() { // the curve is not drawn yet
+		if rapid.Bool().Draw(t, "phases") {
+			length := rapid.Map(rapid.Int64Range(-1e9, 1e12), func(n int64) time.Duration { return time.Duration(n) })
+			tr.Phases = &vm.Phases{Busy: length.Draw(t, "busy"), Quiet: length.Draw(t, "quiet"), Pace: rapid.Float64Range(-1, 2).Draw(t, "pace"),
+				Curve: tr.Curve, Begins: rapid.SampledFrom([]vm.Phase{"", vm.BusyPhase, vm.QuietPhase}).Draw(t, "begins")}
+		}
+	}()
 	window := time.Duration(0)
 	for range rapid.IntRange(0, 8).Draw(t, "points") { // decreases and all
 		window += time.Duration(rapid.Int64Range(1, int64(5*time.Second)).Draw(t, "window"))

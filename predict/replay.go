@@ -34,6 +34,7 @@ type world struct {
 	cold      float64                     // seconds of work lost at first on another host
 	scan      float64                     // how fast pages of zeros are found to be that, bytes per second
 	jitter    func() float64              // factor on a pass's dirtying, about 1
+	rhythm    rhythm                      // when it works: dirty tells of that time
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
 }
@@ -88,7 +89,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		s.at += took
 		s.sent += sent
 		s.lost += took * (1 - s.speed)
-		now := seconds(took * s.speed) // of the guest's time
+		now := seconds(w.rhythm.worked(s.at-took, s.at) * s.speed) // of the guest's time
 		dirtied := math.Min(w.dirty(now)*w.jitter(), float64(w.ram))
 		s.pending = math.Min(w.union(left, kept, dirtied, age, now), float64(w.ram))
 		age = now + seconds(age.Seconds()*kept)

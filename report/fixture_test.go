@@ -332,6 +332,13 @@ func own() move.Record {
 	rec.Link = vm.Link{Bandwidth: vm.Gbit * 0.94, Source: "assumed", RTT: 500 * time.Microsecond}
 	rec.Outcome.Service, rec.Outcome.Loss, rec.Outcome.Memory = nil, nil, nil
 	rec.Outcome.Warnings = rec.Outcome.Warnings[:1]
+	rec.Trace.Phases = &vm.Phases{Busy: 3 * sec, Quiet: 1200 * ms, Pace: 0.04}
+	plan := rec.Plan
+	rec.Own = &plan
+	quiet := decide.Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy), Forecast: forecasts()[2],
+		Reason: decide.Reason{Why: "pre-copy costs least under profile balanced"}}
+	rec.InPhases = []move.InPhase{{Phase: vm.BusyPhase, Plan: rec.Plan, Forecasts: rec.Forecasts},
+		{Phase: vm.QuietPhase, Plan: quiet, Forecasts: forecasts()[2:3]}}
 	return rec
 }
 

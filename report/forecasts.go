@@ -36,6 +36,7 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 	p.table([]string{"", "method", "total time", "downtime", "service loss", "bytes", "converges", "cost"},
 		[]bool{false, false, true, true, true, true, true, true}, rows)
 	p.choice(rec.Plan)
+	p.inPhases(rec)
 	p.own(rec.Own)
 	p.forecastWarnings(rec)
 	return p.flush(w)
@@ -64,6 +65,27 @@ func (p *page) choice(plan decide.Plan) {
 		}
 	}
 	p.table(nil, []bool{false, false, false}, rows)
+}
+
+// inPhases shows what it would come to in either phase of a VM that works and rests in turn.
+func (p *page) inPhases(rec move.Record) {
+	turn := rec.Trace.Phases
+	if turn == nil || len(rec.InPhases) == 0 {
+		return
+	}
+	p.line("\nIt works for %s and rests for %s in turn. Begun", Duration(turn.Busy), Duration(turn.Quiet))
+	var rows [][]string
+	for _, in := range rec.InPhases {
+		name := "in the " + string(in.Phase) + " phase"
+		if in.Plan.Method == "" {
+			rows = append(rows, []string{name, "no method meets the limits", "", "", ""})
+			continue
+		}
+		f := in.Plan.Forecast
+		rows = append(rows, []string{name, string(f.Method) + " " + p.paint(dim, params(f.Params)), "takes " + span(f.TMT), "loses " + span(f.Loss),
+			fmt.Sprintf("costs %.2g", rec.Policy.Cost(f))})
+	}
+	p.table(nil, []bool{false, false, false, false, false}, rows)
 }
 
 // own shows what walm would have chosen where it was not asked.

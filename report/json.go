@@ -46,22 +46,22 @@ func newDocument(schema string, rec move.Record) document {
 			used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy,
 			weights(rec.Policy.Weigh())},
-		Forecasts: []forecast{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{},
+		Forecasts: []forecast{}, InPhases: []inPhase{}, Decisions: []decision{}, Notes: []note{}, Events: []event{}, Beats: []beat{},
 		LinkUse: []reading{}, CPU: []usage{}}
 	for _, f := range ordered(rec.Forecasts) {
 		d.Forecasts = append(d.Forecasts, newForecast(f, rec.Trace.Source))
 	}
-	d.Plan = planDoc{text(string(rec.Plan.Method)), newParams(rec.Plan.Params), rec.Plan.Forced,
-		rec.Plan.Reason.Why, used(rec.Plan.Reason.Margin), []option{}, []turn{}, list(rec.Plan.Reason.Remedies)}
-	for _, t := range rec.Plan.Reason.Turns {
-		d.Plan.Turns = append(d.Plan.Turns, turn{t.Fact, t.Factor, string(t.Method)})
+	d.Plan = newPlan(rec.Plan)
+	if rec.Own != nil {
+		own := newPlan(*rec.Own)
+		d.Own = &own
 	}
-	for _, o := range rec.Plan.Reason.Options {
-		c := &o.Cost
-		if o.Out != "" || math.IsInf(o.Cost, 0) || math.IsNaN(o.Cost) {
-			c = nil
+	for _, in := range rec.InPhases {
+		doc := inPhase{Phase: string(in.Phase), Plan: newPlan(in.Plan), Forecasts: []forecast{}}
+		for _, f := range ordered(in.Forecasts) {
+			doc.Forecasts = append(doc.Forecasts, newForecast(f, rec.Trace.Source))
 		}
-		d.Plan.Options = append(d.Plan.Options, option{string(o.Method), newParams(o.Params), c, o.Wins, text(o.Out), o.Why})
+		d.InPhases = append(d.InPhases, doc)
 	}
 	d.Outcome = newOutcome(rec)
 	offset := func(t time.Time) float64 { return t.Sub(rec.Started).Seconds() }
@@ -87,11 +87,30 @@ func newDocument(schema string, rec move.Record) document {
 	return d
 }
 
+func newPlan(p decide.Plan) planDoc {
+	d := planDoc{text(string(p.Method)), newParams(p.Params), p.Forced, p.Reason.Why, used(p.Reason.Margin), []option{}, []turn{},
+		list(p.Reason.Remedies)}
+	for _, t := range p.Reason.Turns {
+		d.Turns = append(d.Turns, turn{t.Fact, t.Factor, string(t.Method)})
+	}
+	for _, o := range p.Reason.Options {
+		c := &o.Cost
+		if o.Out != "" || math.IsInf(o.Cost, 0) || math.IsNaN(o.Cost) {
+			c = nil
+		}
+		d.Options = append(d.Options, option{string(o.Method), newParams(o.Params), c, o.Wins, text(o.Out), o.Why})
+	}
+	return d
+}
+
 func newTrace(t vm.Trace) traceDoc {
 	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), number(t.Present),
 		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Swapped)), used(float64(t.Huge)),
 		used(t.Duplicate), used(t.Compressible), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
-		[]point{}, nil, text(string(t.Access)), list(t.Warnings)}
+		[]point{}, nil, nil, text(string(t.Access)), list(t.Warnings)}
+	if p := t.Phases; p != nil {
+		d.Phases = &phasesDoc{p.Busy.Seconds(), p.Quiet.Seconds(), p.Pace}
+	}
 	for _, p := range t.Touched {
 		d.Touched = append(d.Touched, touch{seconds(p.Window), figure{number(p.Dirty), number(p.Err), 1, t.Source}})
 	}

@@ -24,6 +24,8 @@ type document struct {
 	Policy    policyDoc   `json:"policy"`
 	Forecasts []forecast  `json:"forecasts"`
 	Plan      planDoc     `json:"plan"`
+	Own       *planDoc    `json:"own_plan"` // null: the plan is walm's own
+	InPhases  []inPhase   `json:"in_phases"`
 	Outcome   *outcomeDoc `json:"outcome"`   // null in an advice
 	Decisions []decision  `json:"decisions"` // in flight
 	Notes     []note      `json:"notes"`     // the course of the move in words
@@ -69,8 +71,15 @@ type traceDoc struct {
 	NetOut   *float64   `json:"net_out_bytes_per_second"`
 	Curve    []point    `json:"dirty_curve"`
 	Touched  []touch    `json:"touched_curve"`
+	Phases   *phasesDoc `json:"phases"` // null: none to be seen
 	Access   *string    `json:"access"`
 	Warnings []string   `json:"warnings"`
+}
+
+type phasesDoc struct {
+	Busy  float64 `json:"busy_seconds"`
+	Quiet float64 `json:"quiet_seconds"`
+	Pace  float64 `json:"quiet_pace_share"`
 }
 
 type point struct {
@@ -153,6 +162,12 @@ type planDoc struct {
 	Options []option  `json:"options"`        // best first
 	Turns   []turn    `json:"turns"`
 	Remedy  []string  `json:"remedies"`
+}
+
+type inPhase struct {
+	Phase     string     `json:"phase"`
+	Plan      planDoc    `json:"plan"`
+	Forecasts []forecast `json:"forecasts"`
 }
 
 type turn struct {

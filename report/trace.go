@@ -24,6 +24,9 @@ func Trace(w io.Writer, t vm.Trace, style Style) error {
 		{"zero", fmt.Sprintf("%s ± %s", share(t.Zero, t.RAM), t.ZeroErr)},
 	}
 	rows = append(rows, memory(t)...)
+	if turn := t.Phases; turn != nil {
+		rows = append(rows, []string{"phases", fmt.Sprintf("works for %s, rests for %s, in turn", Duration(turn.Busy), Duration(turn.Quiet))})
+	}
 	rows = append(rows, []string{"vCPUs", vcpus(t.VCPUs)},
 		[]string{"network", fmt.Sprintf("%s in, %s out", t.NetIn, t.NetOut)})
 	p.table(nil, []bool{false, false}, rows)

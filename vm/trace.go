@@ -67,6 +67,29 @@ func along(a, b Point, t time.Duration) Bytes {
 	return max(a.Dirty, a.Dirty+Bytes(math.Round(more)))
 }
 
+// Step is what was written in one of a row of short stretches of a look, one right after the other.
+type Step struct {
+	Took  time.Duration
+	Dirty Bytes // unique memory whose content changed within it
+}
+
+// Phases is the rhythm of a VM that works and rests in turn.
+type Phases struct {
+	Busy, Quiet time.Duration // how long a stay in either phase lasts, in the mean
+	Pace        float64       // how fast it writes in the quiet phase, as a share of the busy one's
+	Curve       Curve         // W(t) of the busy phase by itself
+	Begins      Phase         `json:",omitempty"` // what a migration is taken to begin in
+}
+
+// Phase is one of the two; empty: whichever it happens to be.
+type Phase string
+
+// The two phases.
+const (
+	BusyPhase  Phase = "busy"
+	QuietPhase Phase = "quiet"
+)
+
 // Trace is what was seen of a VM in one look.
 type Trace struct {
 	Taken   time.Time
@@ -85,6 +108,8 @@ type Trace struct {
 	Compressible float64   `json:",omitempty"`
 	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve        Curve
+	Steps        []Step    `json:",omitempty"` // what the look saw of whether the VM writes evenly; nil: not known
+	Phases       *Phases   `json:",omitempty"` // nil: none to be seen
 	Touched      Curve     `json:",omitempty"` // memory read or written within a window; nil: not known
 	VCPUs        []float64 // share of a core that each vCPU used or waited for, 0 to 1
 	NetIn        Rate      // into the VM
