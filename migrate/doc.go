@@ -5,7 +5,9 @@
 //	Preparing ──► Copying ──────────► Switching ──────────► Completed     live methods
 //	    │            │                  │    │                   ▲
 //	    │            │                  │    └─► Postcopying ────┤        post-copy, hybrid
-//	    │            │                  │            └─► Paused  │
+//	    │            │                  │            │ ▲         │
+//	    │            │                  │            ▼ │         │
+//	    │            │                  │      Recovering ──► Paused
 //	    └──► Saving ──► Transferring ──► Restoring ──► Switching ┘        offline
 //	  any of these left of Switching,
 //	  and a switch that failed    ──► Returning ──► Failed | Cancelled

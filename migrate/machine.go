@@ -23,6 +23,8 @@ type Machine struct {
 	// Poll is how often Adjust is asked whether or not a pass has begun, each time with the first reading that comes
 	// then: readings come about ten times a second. 0: never.
 	Poll time.Duration
+	// TakeUp is for how long a post-copy that was interrupted is tried to be taken up again. 0: not at all.
+	TakeUp time.Duration
 
 	plan decide.Plan
 	core
@@ -57,6 +59,8 @@ type core struct {
 	fruitless int       // looks in a row that a tick asked for and that told nothing
 	heard     time.Time // last word of an end
 	asked     time.Time // last Look
+	broke     time.Time // when post-copy was found interrupted; zero: it is not, or memory has got through since
+	tookUp    time.Time // the last try to take it up again
 }
 
 // tried holds the acts that are repeated until they have their effect, each at most once between two ticks.
@@ -184,6 +188,9 @@ func (m *Machine) interrupt(now time.Time, why string) []vm.Act {
 	switch {
 	case m.givenUp || m.stop:
 		return nil
+	case m.state == Recovering:
+		m.stop = true
+		return m.paused(now, why+": "+m.reason)
 	case m.state == Postcopying || m.phase == Postcopying || m.postcopy:
 		m.refused = "post-copy has begun: the VM's memory is on both hosts, and stopping now would destroy it; " +
 			"it ends by itself once all memory is at the destination"
@@ -202,13 +209,13 @@ func (m *Machine) interrupt(now time.Time, why string) []vm.Act {
 func (m *Machine) tick(now time.Time) []vm.Act {
 	m.tried = tried{}
 	last := m.heard
-	if m.state == Unknown || m.state == Returning || m.asked.After(last) {
+	if m.state == Unknown || m.state == Returning || m.state == Recovering || m.asked.After(last) {
 		last = m.asked
 	}
 	if m.looking || now.Sub(last) < patience {
 		return nil
 	}
-	if m.state == Unknown || m.state == Returning || !alive(m.ends.Source) || !alive(m.ends.Destination) {
+	if m.state == Unknown || m.state == Returning || m.state != Recovering && (!alive(m.ends.Source) || !alive(m.ends.Destination)) {
 		if m.fruitless++; m.fruitless > tries {
 			if m.state.undoable() && !m.postcopy {
 				return m.giveUp(now, false, "an end has been silent for too long")

@@ -67,13 +67,22 @@ func (m *Machine) poll(now time.Time) []vm.Act {
 // over a link that was cut, and QEMU with it; a cut of ten seconds must be survived. KubeVirt's stall budget is as long.
 const silence = 40 * time.Second
 
-// silent gives up a copy that nothing of has got through for too long: the VM runs at the source and stays there.
+// silent gives up a copy that nothing of has got through for too long: the VM runs at the source and stays there. In
+// post-copy there is nothing to give up: the stream is taken for broken, and begun anew.
 func (m *Machine) silent(now time.Time, sent vm.Bytes) []vm.Act {
-	if sent != m.sent || m.state != Copying || m.postcopy {
-		m.sent, m.grew = sent, now
+	copying, post := m.state == Copying && !m.postcopy, m.state == Postcopying && m.TakeUp > 0
+	switch {
+	case sent != m.sent:
+		m.sent, m.grew, m.broke = sent, now, time.Time{}
 		return nil
-	}
-	if now.Sub(m.grew) < silence {
+	case !copying && !post:
+		m.grew = now
+		return nil
+	case now.Sub(m.grew) < silence:
+		return nil
+	case post && m.takesUpAgain(now):
+		return m.takeUpAgain(now, fmt.Sprintf("nothing has got through to the destination for %s", silence))
+	case post:
 		return nil
 	}
 	return m.giveUp(now, false, fmt.Sprintf("nothing has got through to the destination for %s: look at the link between the hosts, and"+

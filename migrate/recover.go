@@ -43,7 +43,7 @@ func (m *Machine) takeUp(now time.Time, e vm.Ends) []vm.Act {
 	if ok, why := Interrupted(e); !ok {
 		return m.end(now, Unknown, "no interrupted post-copy was found: "+why)
 	}
-	m.ran = true
+	m.ran, m.tookUp = true, now
 	m.enter(now, Postcopying, "post-copy is taken up again")
 	return append([]vm.Act{m.act(vm.ActRecover)}, m.look(now)...)
 }

@@ -63,6 +63,9 @@ func play(t *testing.T, script string) string {
 			if len(w) > 3 && w[2] == "polled" {
 				m.Poll, _ = time.ParseDuration(w[3])
 			}
+			if len(w) > 3 && w[2] == "taken-up-for" {
+				m.TakeUp, _ = time.ParseDuration(w[3])
+			}
 			continue
 		case "recovery":
 			m = Recovery()

@@ -45,10 +45,14 @@ func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	case moved:
 		return m.end(now, Completed, why)
 	case interrupted:
-		if m.cause != "" {
-			why = m.cause + "; " + why
+		if m.takesUpAgain(now) {
+			return m.takeUpAgain(now, why)
 		}
-		return m.end(now, Paused, why)
+		return m.paused(now, why)
+	case silent:
+		if e.Source.Status == vm.StatusPostcopyPaused && m.takesUpAgain(now) {
+			return m.takeUpAgain(now, why)
+		}
 	case lost:
 		return m.end(now, Lost, why)
 	case handedOver:

@@ -16,6 +16,7 @@ const (
 	Completed    State = "completed"    // the VM is at the destination, whole
 	Failed       State = "failed"       // the VM is at the source
 	Cancelled    State = "cancelled"    // the VM is at the source, because someone wanted it
+	Recovering   State = "recovering"   // post-copy was interrupted, and is being taken up again
 	Paused       State = "paused"       // post-copy was interrupted: both ends hold a part and must both be kept
 	Lost         State = "lost"         // no end has the whole VM any more
 	Unknown      State = "unknown"      // an end does not say where the VM is

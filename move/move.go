@@ -47,6 +47,7 @@ type Request struct {
 	Tune    func(vm.Method, vm.Params) vm.Params  // the user's own parameters; nil: none
 	Order   *Order                                // what the user wants done at a time; nil: nothing
 	Shadow  bool                                  // in flight nothing is done but kept to the deadline: what would be is written down
+	TakeUp  time.Duration                         // for how long an interrupted post-copy is tried to be taken up; 0: not at all
 	Witness Witness                               // nil: none
 	Journal migrate.Journal                       // nil: none
 	Step    func(string)                          // told what goes on; nil: nobody

@@ -18,7 +18,7 @@ func (r Request) machine(rec Record) *migrate.Machine {
 	if r.Steer != nil {
 		s := r.Steer(rec.Trace, rec.Link)
 		m := migrate.New(rec.Plan, r.Order.first(s.Next))
-		m.Poll = r.Order.poll(s.Poll)
+		m.Poll, m.TakeUp = r.Order.poll(s.Poll), r.TakeUp
 		return m
 	}
 	plan := rec.Plan // as it is adjusted
@@ -47,7 +47,7 @@ func (r Request) machine(rec Record) *migrate.Machine {
 		}
 		return a
 	}))
-	m.Poll = r.Order.poll(poll)
+	m.Poll, m.TakeUp = r.Order.poll(poll), r.TakeUp
 	return m
 }
 

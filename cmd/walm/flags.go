@@ -106,6 +106,17 @@ func writable(path string) error {
 	return err
 }
 
+// takeUpFlag is for how long an interrupted post-copy is tried to be taken up again.
+func takeUpFlag(fs *pflag.FlagSet, to *time.Duration) {
+	parsed(fs, to, "recover-within", "TIME", "10m",
+		"for how long a post-copy that the network interrupts is tried to be taken up\nagain, until Ctrl-C; 0: not at all", func(s string) (time.Duration, error) {
+			if s == "0" {
+				return 0, nil
+			}
+			return positive(s)
+		})
+}
+
 // method reads --method; auto is the empty method.
 func method(s string) (vm.Method, error) {
 	if s == "auto" {

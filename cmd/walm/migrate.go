@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,6 +37,7 @@ type migration struct {
 	dryRun    bool
 	shadow    bool
 	copyDisks bool
+	takeUp    time.Duration
 	stateDir  string
 }
 
@@ -54,7 +56,8 @@ chosen.
 A VM without libvirt is named by its QMP socket: qmp+unix:///path. The destination is a QEMU with the same machine type,
 CPU and RAM that was started with -incoming defer; it will listen on HOST:PORT, an address of its own host.
 
-The first Ctrl-C cancels with the VM safe at the source; once post-copy has begun nothing can be cancelled any more.
+The first Ctrl-C cancels with the VM safe at the source; once post-copy has begun nothing can be cancelled any more. A
+post-copy that the network interrupts is taken up again as soon as it is back.
 
 ` + exitHelp,
 		Example: `  walm migrate -c qemu:///system vm1 qemu+tls://beta/system
@@ -83,6 +86,7 @@ The first Ctrl-C cancels with the VM safe at the source; once post-copy has begu
 	fs.BoolVar(&m.dryRun, "dry-run", false, "forecast, check and choose, but move nothing")
 	fs.BoolVar(&m.shadow, "shadow", false,
 		"once the VM moves, do nothing on the way but keep to the deadline, and show what would have been done")
+	takeUpFlag(fs, &m.takeUp)
 	fs.StringVar(&m.html, "html", "", "write a report as one HTML page to this file")
 	fs.StringVar(&m.stateDir, "state-dir", "", "folder for walm's journal, and for the state file of offline (default: $WALM_STATE or /var/lib/walm)")
 	m.flags(fs)
@@ -109,7 +113,7 @@ func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string
 	}
 	r := move.Request{VM: v.name, Source: v.runs, Target: v.target, Eye: view, Pair: v.pair,
 		Host: constants(ctx, v.dir, v.hosts, v.defaults(), m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: v.log,
-		Order: v.order, Steer: v.steer, Step: m.step}
+		Order: v.order, Steer: v.steer, TakeUp: m.takeUp, Step: m.step}
 	steered(&r, m.peer, m.tune.Bandwidth)
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}

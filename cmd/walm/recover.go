@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ type recovery struct {
 	direct     bool
 	to, listen string
 	interrupt  bool
+	takeUp     time.Duration
 	stateDir   string
 }
 
@@ -63,6 +65,7 @@ stream for broken at once. It costs a stream that is alive no more than a new co
 	fs.StringVar(&r.to, "to", "", "without libvirt: the QEMU that the VM moves to")
 	fs.StringVar(&r.listen, "listen", "", "without libvirt: HOST:PORT on which the destination is to listen; if the port is taken, the next ones are tried")
 	fs.BoolVar(&r.interrupt, "interrupt", false, "have both ends take a stream that hangs for broken first")
+	takeUpFlag(fs, &r.takeUp)
 	fs.StringVar(&r.stateDir, "state-dir", "", "folder for walm's journal (default: $WALM_STATE or /var/lib/walm)")
 	r.flags(fs)
 	return cmd
@@ -152,7 +155,7 @@ func (r *recovery) take(ctx context.Context, pair interruptible, log *journal.Jo
 		return fail(exitRefused, "nothing to recover: %s%s", why, hanging(ends))
 	}
 	shown := move.Record{Plan: decide.Plan{Method: vm.PostCopy}}
-	res, err := move.Recover(ctx, move.Request{Pair: pair, Journal: log, Watch: r.watch(&shown)})
+	res, err := move.Recover(ctx, move.Request{Pair: pair, Journal: log, TakeUp: r.takeUp, Watch: r.watch(&shown)})
 	if err != nil {
 		return coded{exitUnknown, err}
 	}

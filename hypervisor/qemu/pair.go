@@ -25,6 +25,8 @@ type Pair struct {
 	stop     context.CancelFunc
 	watchers sync.WaitGroup
 
+	connects time.Time // until then the source may be connecting because of the last ActRecover; of Do's caller
+
 	mu       sync.Mutex
 	undo     []func(context.Context) error // what ActRelease gives back, last first
 	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled

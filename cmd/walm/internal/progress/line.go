@@ -72,6 +72,8 @@ func phase(s Status) string {
 	switch {
 	case s.Phase == string(migrate.Postcopying):
 		name = "post-copy, no way back"
+	case s.Phase == string(migrate.Recovering):
+		name = "post-copy interrupted, being taken up again"
 	case s.Phase == string(migrate.Copying) && s.Progress.Pass > 0:
 		name = fmt.Sprintf("pass %d", s.Progress.Pass)
 	}
@@ -81,7 +83,7 @@ func phase(s Status) string {
 func facts(now time.Time, s Status, remaining time.Duration) []string {
 	var list []string
 	switch {
-	case s.Phase == string(migrate.Completed):
+	case s.Phase == string(migrate.Completed), s.Phase == string(migrate.Recovering):
 	case remaining == predict.Never:
 		list = append(list, "no end in sight")
 	default:
