@@ -72,6 +72,9 @@ const (
 	Mark    Verb = "mark"    // count the pages that are written from now on
 	Verify  Verb = "verify"  // check all of the workload's memory
 	Corrupt Verb = "corrupt" // flip a bit of page Page, so that the next Verify must fail
+
+	Reboot   Verb = "reboot"   // boot anew at once; there is no answer
+	PowerOff Verb = "poweroff" // end the machine at once; there is no answer
 )
 
 // Command is one line to the guest.

@@ -1,0 +1,106 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"walm/lab/guest"
+	"walm/lab/guest/wire"
+)
+
+// listener hears what a guest says at one host.
+type listener struct {
+	port *guest.Control
+
+	mu      sync.Mutex
+	beats   []time.Time
+	ready   bool
+	hellos  int
+	answers map[uint32]guest.Message
+	asked   uint32
+}
+
+func listen(port *guest.Control) *listener {
+	l := &listener{port: port, answers: map[uint32]guest.Message{}, asked: uint32(time.Now().UnixNano())}
+	go func() {
+		for m := range port.Messages() {
+			l.heard(m)
+		}
+	}()
+	return l
+}
+
+func (l *listener) heard(m guest.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch m.Kind {
+	case wire.Beat:
+		l.beats = append(l.beats, m.At)
+		if m.Ops > 0 {
+			l.ready = true
+		}
+	case wire.Hello:
+		l.hellos++
+	}
+	if m.ID != 0 {
+		l.answers[m.ID] = m
+	}
+}
+
+// since counts the beats from a time on.
+func (l *listener) since(t time.Time) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.beats {
+		if b.After(t) {
+			n++
+		}
+	}
+	return n
+}
+
+// works says whether the guest's workload has done something.
+func (l *listener) works() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready
+}
+
+// ask sends a command until it is answered: a migration can lose either.
+func (l *listener) ask(ctx context.Context, verb wire.Verb) (guest.Message, error) {
+	l.mu.Lock()
+	l.asked++
+	id := l.asked
+	l.mu.Unlock()
+	for {
+		if err := l.port.Send(ctx, guest.Command{Verb: verb, ID: id}); err != nil {
+			return guest.Message{}, err
+		}
+		for again := time.Now().Add(3 * time.Second); time.Now().Before(again); {
+			l.mu.Lock()
+			m, ok := l.answers[id]
+			l.mu.Unlock()
+			if ok {
+				return m, nil
+			}
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return guest.Message{}, errors.New("the guest does not answer " + string(verb))
+			}
+		}
+	}
+}
+
+func (l *listener) close() { l.port.Close() }
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,201 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"walm/lab/debian"
+	"walm/vm"
+)
+
+// Result is one faulted migration.
+type Result struct {
+	Cell
+	Round    int          `json:"round"`
+	QEMU     debian.Suite `json:"qemu"`
+	At       time.Time    `json:"at"`
+	Took     float64      `json:"seconds"`
+	Verdict  Verdict      `json:"verdict"`
+	Why      string       `json:"why,omitempty"`
+	Word     Word         `json:"word"`               // walm's, of its migration
+	First    Found        `json:"first"`              // what was found then, the fault still there
+	Recovery *Word        `json:"recovery,omitempty"` // of walm recover, where that was the next step
+	Last     Found        `json:"last"`               // what was found in the end
+	Note     string       `json:"note,omitempty"`
+}
+
+// trial is a cell under way.
+type trial struct {
+	bench  *Bench
+	cell   Cell
+	source *host
+	dest   *host
+	walm   *program
+	state  string // walm's folder
+	signs  signs
+	began  time.Time
+	lifts  []func() error // end a fault that lasts
+	undo   []func() error // clear away, in the end
+	probes *probes
+	later  sync.WaitGroup
+	note   string
+
+	mu     sync.Mutex
+	broken error // the tester's own failure
+}
+
+const (
+	listenAt  = ":49152"
+	deadline  = 25 * time.Second
+	lastWord  = 4 * time.Minute // after which a walm that has not ended is taken as silent
+	stillness = 5 * time.Second // how long a walm that is stopped is watched
+)
+
+// Try makes one cell happen. The error is the tester's own; what became of the VM is in the result.
+func (b *Bench) Try(ctx context.Context, c Cell, suite debian.Suite) (r Result, err error) {
+	t := &trial{bench: b, cell: c, state: filepath.Join(b.dir, "state")}
+	r = Result{Cell: c, QEMU: suite, At: time.Now()}
+	defer func() {
+		err = errors.Join(err, t.clear())
+		r.Took = time.Since(r.At).Seconds()
+		r.Note = t.note
+	}()
+	if err := t.prepare(ctx, suite); err != nil {
+		return r, err
+	}
+	switch err := t.enter(ctx, c.Phase); {
+	case errors.Is(err, errMissed):
+		r.Verdict, r.Why = Missed, err.Error()
+	case err != nil:
+		return r, err
+	default:
+		if err := t.inject(ctx); err != nil {
+			return r, fmt.Errorf("make the fault happen: %w", err)
+		}
+	}
+	r.Word = t.word(ctx)
+	r.First = t.look(ctx, c.Fault != Cut && c.Fault != Cut10s)
+	if err := t.lift(); err != nil {
+		return r, err
+	}
+	r.Last = t.look(ctx, true)
+	if args := t.next(r); args != nil {
+		w, err := t.recover(ctx, args)
+		if err != nil {
+			return r, err
+		}
+		r.Recovery = &w
+		r.Last = t.look(ctx, true)
+	}
+	if r.Verdict != Missed {
+		r.Verdict, r.Why = judge(r)
+	}
+	if t.probes != nil && r.Verdict == Held {
+		why, err := t.judgeProbes()
+		if err != nil {
+			return r, err
+		}
+		if why != "" {
+			r.Verdict, r.Why = Untrue, why
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return r, t.broken
+}
+
+func (t *trial) prepare(ctx context.Context, suite debian.Suite) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	before, after := t.cell.Fault.proxied()
+	if t.source, err = t.bench.restore(ctx, suite, before != honest); err != nil {
+		return err
+	}
+	if t.dest, err = t.bench.launch(ctx, suite, "b", true, after != honest); err != nil {
+		return err
+	}
+	if err := t.ready(); err != nil {
+		return err
+	}
+	go t.signs.follow(vm.Source, t.source.monitor.Events())
+	go t.signs.follow(vm.Destination, t.dest.monitor.Events())
+	t.began = time.Now()
+	if f := t.cell.Fault; f == ProbesLost || f == ProbesDoubled {
+		if t.probes, err = t.bench.probe(f); err != nil {
+			return err
+		}
+	}
+	t.walm, err = t.bench.run("migrate", t.source.uri(), "--to", t.dest.uri(), "--listen", t.listen(),
+		"--method", string(t.cell.Method), "--link", fmt.Sprintf("%.0fMbit/s", speed*8/1000/1000),
+		"--bandwidth", "20MB/s", "--postcopy-bandwidth", "8MB/s", "--deadline", deadline.String(), "--shadow",
+		"--state-dir", t.state, "--progress", "json", "--output", "json")
+	return err
+}
+
+func (t *trial) listen() string { return t.bench.net.Host("b").Addr.String() + listenAt }
+
+// word is walm's last one. A walm that was stopped for good is watched for a while, and then killed, as its user would.
+func (t *trial) word(ctx context.Context) Word {
+	if t.cell.Fault == HangWalm {
+		_ = pause(ctx, stillness)
+		_ = t.walm.signal(syscall.SIGKILL)
+	}
+	w := t.walm.await(ctx, lastWord)
+	if t.cell.Fault == HangWalm || t.cell.Fault == KillWalm {
+		w.Killed = true
+	}
+	return w
+}
+
+// lift ends the fault.
+func (t *trial) lift() error {
+	t.later.Wait()
+	var all []error
+	for _, f := range t.lifts {
+		all = append(all, f())
+	}
+	t.lifts = nil
+	return errors.Join(all...)
+}
+
+// next is the command that is the next step after a result, without its state folder; nil where there is none.
+func (t *trial) next(r Result) []string {
+	args := []string{"recover", t.source.uri(), "--to", t.dest.uri(), "--listen", t.listen()}
+	switch {
+	case r.Last.Standing == Split:
+		return append(args, "--interrupt")
+	case r.Last.Standing == HeldSource, r.Last.Standing == HeldDest:
+		return args
+	}
+	return nil
+}
+
+func (t *trial) recover(ctx context.Context, args []string) (Word, error) {
+	p, err := t.bench.run(append(args, "--state-dir", t.state, "--progress", "json")...)
+	if err != nil {
+		return Word{}, err
+	}
+	return p.await(ctx, lastWord), nil
+}
+
+// clear ends all that is left of a trial.
+func (t *trial) clear() error {
+	if t.walm != nil && !t.walm.over() {
+		_ = t.walm.signal(syscall.SIGKILL)
+		<-t.walm.ended
+	}
+	if t.probes != nil {
+		t.probes.close()
+	}
+	all := []error{t.lift(), t.source.end(), t.dest.end()}
+	for i := range t.undo {
+		all = append(all, t.undo[len(t.undo)-1-i]())
+	}
+	return errors.Join(append(all, os.RemoveAll(t.state))...)
+}
