@@ -148,7 +148,11 @@ func (f *fake) answers() qmptest.Answers {
 		"calc-dirty-rate":          none, // where this process may not be looked at
 		"query-dirty-rate":         always(object{"status": "measured", "dirty-rate": 0}),
 		"migrate-set-capabilities": none, "migrate-set-parameters": none,
+		"query-machines": always([]object{{"name": "pc-q35-10.0"}, {"name": "pc-q35-9.2"}}),
 		"qom-get": func(arguments json.RawMessage) (any, error) {
+			if strings.Contains(string(arguments), `"feature-words"`) {
+				return []object{}, nil
+			}
 			if strings.Contains(string(arguments), `"/machine"`) {
 				return f.machine + "-machine", nil
 			}
