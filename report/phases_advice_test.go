@@ -15,7 +15,7 @@ func TestInPhases(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(words.String()), " ")
-	for _, want := range []string{"It works for 3.00 s and rests for 1.20 s in turn. Begun in the busy phase hybrid", "in the quiet phase pre-copy (limit 300 ms) takes 8.66 s"} {
+	for _, want := range []string{"It works for 3 s and rests for 1.20 s in turn. Begun in the busy phase hybrid 1 pass", "in the quiet phase pre-copy downtime limit 300 ms takes 8.66 s"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, words.String())
 		}
