@@ -85,7 +85,8 @@ func TestCandidates(t *testing.T) {
 		ok   func(Candidate) bool
 		want int
 	}{
-		{"hybrid: passes and caps", Question{Link: link}, func(c Candidate) bool { return c.Method == vm.Hybrid }, 12},
+		{"hybrid: passes and caps", Question{Link: link}, func(c Candidate) bool { return c.Method == vm.Hybrid }, 16},
+		{"the stream may follow the guest", Question{Link: link}, func(c Candidate) bool { return c.Method.Postcopies() && !c.Params.Preempt }, 5},
 		{"post-copy: caps", Question{Link: link}, func(c Candidate) bool { return c.Params.PostcopyBandwidth == 45e6 }, 5},
 		{"no limit over the policy's", Question{Link: link, Policy: Policy{MaxDowntime: 500 * time.Millisecond}},
 			func(c Candidate) bool { return c.Method.Live() && c.Params.DowntimeLimit > 500*time.Millisecond }, 0},

@@ -154,7 +154,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	}
 	after := h.proc.usage(h.layout)
 	t.Took = time.Since(taken)
-	t.VCPUs = before.shares(after, h.layout.VCPUs)
+	t.VCPUs, t.Waits = before.shares(after, h.layout.VCPUs)
 	t.NetIn, t.NetOut = before.network(after, h.layout.Taps)
 	if h.Touch {
 		switch t.Touched, err = h.proc.touched(ctx, t, h.layout.Blocks); {

@@ -156,10 +156,15 @@ func TestNetworkIsSeenFromTheVM(t *testing.T) {
 
 func TestShares(t *testing.T) {
 	start := time.Now()
-	a := usage{at: start, cpu: map[int]time.Duration{1: 0, 2: time.Second, 4: 0}}
-	b := usage{at: start.Add(time.Second), cpu: map[int]time.Duration{1: time.Second / 4, 2: 2010 * time.Millisecond, 3: 0}}
-	if got, want := a.shares(b, []int{1, 2, 3, 4}), []float64{0.25, 1, 0, 0}; !slices.Equal(got, want) {
+	a := usage{at: start, cpu: map[int]time.Duration{1: 0, 2: time.Second, 4: 0}, waits: map[int]time.Duration{1: time.Second}}
+	b := usage{at: start.Add(time.Second), cpu: map[int]time.Duration{1: time.Second / 4, 2: 2010 * time.Millisecond, 3: 0},
+		waits: map[int]time.Duration{1: 1100 * time.Millisecond}}
+	got, waited := a.shares(b, []int{1, 2, 3, 4})
+	if want := []float64{0.25, 1, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("shares %v; want %v", got, want)
+	}
+	if want := []float64{0.1, 0, 0, 0}; !slices.Equal(waited, want) {
+		t.Errorf("of them waited %v; want %v", waited, want)
 	}
 }
 

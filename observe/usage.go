@@ -14,6 +14,7 @@ import (
 type usage struct {
 	at    time.Time
 	cpu   map[int]time.Duration // used, or waited for a core, by vCPU thread
+	waits map[int]time.Duration // waited
 	taps  map[string]traffic
 	fault []string // what could not be had
 }
@@ -23,14 +24,15 @@ type traffic struct{ rx, tx uint64 }
 
 // usage reads the counters. What it cannot read is a warning, not an error: the memory is what a look is for.
 func (p process) usage(l vm.Layout) usage {
-	u := usage{at: time.Now(), cpu: map[int]time.Duration{}}
+	u := usage{at: time.Now(), cpu: map[int]time.Duration{}, waits: map[int]time.Duration{}}
 	for _, tid := range l.VCPUs {
 		s, err := readStat(p.path("task/%d/stat", tid))
 		if err != nil {
 			u.fault = append(u.fault, fmt.Sprintf("the CPU share of vCPU thread %d is not known: %v", tid, err))
 			continue
 		}
-		u.cpu[tid] = time.Duration(s.cpu)*tick + p.waited(tid)
+		u.waits[tid] = p.waited(tid)
+		u.cpu[tid] = time.Duration(s.cpu)*tick + u.waits[tid]
 	}
 	if len(l.VCPUs) == 0 {
 		u.fault = append(u.fault, "CPU shares are not known: the layout names no vCPU thread")
@@ -91,19 +93,22 @@ func parseNetDev(s string) map[string]traffic {
 	return all
 }
 
-// shares is what each vCPU used of a core, or would have used, between u and later.
-func (u usage) shares(later usage, vcpus []int) []float64 {
-	var shares []float64
-	for _, tid := range vcpus {
-		before, ok := u.cpu[tid]
-		after, ok2 := later.cpu[tid]
-		var share float64
-		if took := later.at.Sub(u.at); ok && ok2 && took > 0 {
-			share = min(1, max(0, float64(after-before)/float64(took)))
+// shares is what each vCPU used of a core, or would have used, between u and later, and what of that it waited.
+func (u usage) shares(later usage, vcpus []int) (used, waited []float64) {
+	took := later.at.Sub(u.at)
+	share := func(before, after map[int]time.Duration, tid int) float64 {
+		from, ok := before[tid]
+		to, ok2 := after[tid]
+		if !ok || !ok2 || took <= 0 {
+			return 0
 		}
-		shares = append(shares, share)
+		return min(1, max(0, float64(to-from)/float64(took)))
 	}
-	return shares
+	for _, tid := range vcpus {
+		used = append(used, share(u.cpu, later.cpu, tid))
+		waited = append(waited, share(u.waits, later.waits, tid))
+	}
+	return used, waited
 }
 
 // network is what went into and out of the VM between u and later. What a tap receives, the VM has sent.

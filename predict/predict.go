@@ -101,6 +101,11 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	if f.Method.Postcopies() && len(t.Touched) == 0 && full(busiest(t)) > 0 {
 		out = append(out, "what the VM only reads is not seen: service loss may be that of the whole post-copy stage")
 	}
+	if n := len(t.Touched); n > 0 && !f.Method.Postcopies() && f.Method.Live() && full(busiest(t)) > 0.5 {
+		if all := t.Touched[n-1].Dirty; all > 2*t.Curve.At(t.Touched[n-1].Window) && all > t.RAM/20 {
+			out = append(out, fmt.Sprintf("it touches %v that keep their content: if it writes what is there already, which no look from outside tells, it has to be sent again and again", all))
+		}
+	}
 	if f.Params.Multifd > 0 {
 		out = append(out, fmt.Sprintf("%d channels are forecast as one of the same bandwidth: nothing was fitted for them", f.Params.Multifd))
 	}

@@ -112,6 +112,7 @@ type Trace struct {
 	Phases       *Phases   `json:",omitempty"` // nil: none to be seen
 	Touched      Curve     `json:",omitempty"` // memory read or written within a window; nil: not known
 	VCPUs        []float64 // share of a core that each vCPU used or waited for, 0 to 1
+	Waits        []float64 `json:",omitempty"` // what of that it waited; nil: not told
 	NetIn        Rate      // into the VM
 	NetOut       Rate      // out of the VM
 	Class        Class
