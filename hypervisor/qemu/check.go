@@ -58,14 +58,24 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 			"start it with -incoming defer", e.Run, e.Status)
 	}
 	if src.Machine != dst.Machine {
-		found("the machine types differ: %s and %s", "give both the same versioned type with -machine",
-			strings.TrimSuffix(src.Machine, "-machine"), strings.TrimSuffix(dst.Machine, "-machine"))
+		f, err := p.otherMachine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
 	}
 	if src.RAM != dst.RAM {
 		found("the RAM sizes differ: %d KiB and %d KiB", "give both the same -m", src.RAM/vm.KiB, dst.RAM/vm.KiB)
 	}
 	if a.n != b.n || a.model != b.model {
 		found("the CPUs differ: %d × %s and %d × %s", "give both the same -cpu and -smp", a.n, a.model, b.n, b.model)
+	} else if f, err := p.lost(ctx, a, b); err != nil {
+		return nil, err
+	} else if f != nil {
+		all = append(all, *f)
+	}
+	if src.Machine == dst.Machine && src.RAM == dst.RAM { // or the blocks differ for that
+		all = append(all, p.otherBlocks(ctx)...)
 	}
 	if _, _, err := net.SplitHostPort(p.Listen); err != nil {
 		found("%q is no address for the destination to listen on", "give --listen HOST:PORT", p.Listen)
@@ -76,6 +86,7 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 // cpus are a VM's vCPUs.
 type cpus struct {
 	n      int
+	path   string // of the first in the object tree
 	model  string
 	thread int // of the first on its host
 }
@@ -88,7 +99,7 @@ func (v *VM) cpus(ctx context.Context) (cpus, error) {
 	if err := v.conn.Do(ctx, "query-cpus-fast", nil, &list); err != nil || len(list) == 0 {
 		return cpus{}, err
 	}
-	c := cpus{n: len(list), thread: list[0].Thread}
+	c := cpus{n: len(list), path: list[0].Path, thread: list[0].Thread}
 	err := v.conn.Do(ctx, "qom-get", map[string]string{"path": list[0].Path, "property": "type"}, &c.model)
 	c.model = strings.TrimSuffix(c.model, "-x86_64-cpu")
 	return c, err

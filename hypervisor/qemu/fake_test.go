@@ -28,7 +28,11 @@ type fake struct {
 	params    map[string]any
 	run       vm.RunState
 	migration map[string]any
-	thread    int // of its first vCPU
+	thread    int             // of its first vCPU
+	words     []object        // of its CPU's features
+	features  map[string]bool // of its CPU, by name
+	machines  []string
+	blocks    string // what info ramblock says; empty: there is no such command
 	// on answers a command in place of the fake. A nil answer leaves it unanswered, as a QEMU that hangs does.
 	on   map[string]func(qmptest.Command) (any, error)
 	sent []string // what was asked of it, but queries
@@ -41,7 +45,7 @@ func silence(qmptest.Command) (any, error) { return nil, nil }
 
 func newFake(version string) *fake {
 	f := &fake{version: version, gone: make(chan struct{}), caps: map[string]bool{}, params: map[string]any{}, run: vm.RunStateRunning,
-		migration: object{}, thread: 100, on: map[string]func(qmptest.Command) (any, error){}}
+		migration: object{}, thread: 100, words: []object{}, machines: []string{"pc-q35-7.2", "q35"}, on: map[string]func(qmptest.Command) (any, error){}}
 	for _, name := range managed {
 		if name != "mapped-ram" || !strings.HasPrefix(version, "7") {
 			f.caps[name] = false
@@ -128,10 +132,32 @@ func (f *fake) answer(c qmptest.Command) (any, error) {
 	case "query-name":
 		return object{"name": "fake"}, nil
 	case "qom-get":
+		if strings.Contains(string(c.Arguments), "feature-words") {
+			return f.words, nil
+		}
+		if name, ok := property(c); ok && f.features != nil && name != "type" {
+			return f.features[name], nil
+		}
 		if strings.Contains(string(c.Arguments), "/machine/") {
 			return "qemu64-x86_64-cpu", nil
 		}
 		return "pc-q35-7.2-machine", nil
+	case "qom-list":
+		list := []object{{"name": "type", "type": "string"}}
+		for _, name := range slices.Sorted(maps.Keys(f.features)) {
+			list = append(list, object{"name": name, "type": "bool"})
+		}
+		return list, nil
+	case "query-machines":
+		list := []object{}
+		for _, name := range f.machines {
+			list = append(list, object{"name": name})
+		}
+		return list, nil
+	case "human-monitor-command":
+		if f.blocks != "" && strings.Contains(string(c.Arguments), "info ramblock") {
+			return f.blocks, nil
+		}
 	case "query-memory-size-summary":
 		return object{"base-memory": 64*vm.MiB + 8*vm.KiB, "plugged-memory": 0}, nil
 	case "query-qmp-schema":
@@ -167,6 +193,13 @@ func (f *fake) answer(c qmptest.Command) (any, error) {
 		return object{}, nil
 	}
 	return nil, fmt.Errorf("the fake has no %s", c.Name)
+}
+
+// property is the one that a command gets or sets.
+func property(c qmptest.Command) (name string, ok bool) {
+	var args struct{ Property string }
+	err := json.Unmarshal(c.Arguments, &args)
+	return args.Property, err == nil && args.Property != ""
 }
 
 func (f *fake) setCapabilities(arguments json.RawMessage) (any, error) {

@@ -98,6 +98,9 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
 		return "multifd does not go with post-copy"
 	}
+	if params.Multifd > 0 {
+		return skipsMultifd(p.Source.Version, p.Destination.Version)
+	}
 	return ""
 }
 
