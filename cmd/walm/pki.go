@@ -25,8 +25,8 @@ func newPKI() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "pki",
 		Short: "Certificates and shared keys for encrypted migrations",
-		Long: `pki makes what hosts need to encrypt migrations and to know each other: an authority, certificates of hosts and users, and
-keys shared beforehand, under the names and in the folders where QEMU and libvirt look for them. The authority's key
+		Long: `pki makes what hosts need to encrypt migrations and to know each other: an authority, certificates of hosts and users,
+and keys shared beforehand, under the names and in the folders where QEMU and libvirt look for them. The authority's key
 belongs on one machine, best on none of the hosts; every host gets its own files alone.`,
 	})
 	cmd.AddCommand(newPKIInit(), newPKIIssue(), newPKIPSK(), newPKIRenew(), newPKIShow())
@@ -190,8 +190,8 @@ func newPKIRenew() *cobra.Command {
 		Use:   "renew [NAME...]",
 		Short: "Make certificates anew that expire soon",
 		Long: `renew makes new certificates, with new keys and the same names, for hosts and users whose old ones expire soon, and
-names the folders that are to be copied again. An authority that expires soon is renewed too; it keeps its key, so that hosts
-with the old files and hosts with the new ones still know each other.`,
+names the folders that are to be copied again. An authority that expires soon is renewed too; it keeps its key, so that
+hosts with the old files and hosts with the new ones still know each other.`,
 		Example: `  walm pki renew
   walm pki renew alpha --all
   walm pki renew --before 60d`,
