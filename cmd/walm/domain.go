@@ -70,6 +70,13 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 	} else if line, err = m.wish(args); err != nil {
 		return nil, err
 	}
+	note, err := m.stream.encryptDomain(&line, m.at.address(), m.virsh.like != "")
+	if err != nil {
+		return nil, err
+	}
+	if note != "" {
+		m.step(note)
+	}
 	v.order = ordered(line)
 	connections := m.tune.Multifd
 	if v.steer != nil {

@@ -70,7 +70,7 @@ func TestLibvirt(t *testing.T) {
 			from, to := netlab.A, netlab.B
 			for _, how := range [][]string{
 				{libvirtd.Domain, "", "--persistent"},
-				{"--like", "virsh migrate --live --p2p --postcopy --postcopy-after-precopy " + libvirtd.Domain + " "},
+				{"--insecure-stream", "--like", "virsh migrate --live --p2p --postcopy --postcopy-after-precopy " + libvirtd.Domain + " "},
 				{libvirtd.Domain, "", "--direct", "--method", "pre-copy"},
 				{libvirtd.Domain, "", "--tls", "--bandwidth", "50"},
 			} {

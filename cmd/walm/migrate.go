@@ -25,6 +25,7 @@ type migration struct {
 	display
 	at        connection
 	virsh     virshFlags
+	stream    stream
 	timing    timing
 	policy    decide.Policy
 	peer      peer.Peer
@@ -56,13 +57,17 @@ chosen.
 A VM without libvirt is named by its QMP socket: qmp+unix:///path. The destination is a QEMU with the same machine type,
 CPU and RAM that was started with -incoming defer; it will listen on HOST:PORT, an address of its own host.
 
+Between hosts the VM's memory is encrypted, and both hosts prove who they are: by certificates, which walm pki makes, or
+with --tls=psk by a key that both hold. Where that cannot be, nothing is moved unless --insecure-stream is given. On one
+machine it is not encrypted unless --tls is given.
+
 The first Ctrl-C cancels with the VM safe at the source; once post-copy has begun nothing can be cancelled any more. A
 post-copy that the network interrupts is taken up again as soon as it is back.
 
 ` + exitHelp,
 		Example: `  walm migrate -c qemu:///system vm1 qemu+tls://beta/system
   walm migrate vm1 qemu+tcp://beta/system --persistent --undefinesource --max-downtime 500ms
-  walm migrate --like 'virsh migrate --live --postcopy --postcopy-after-precopy vm1 qemu+tcp://beta/system'
+  walm migrate --like 'virsh migrate --live --tls --postcopy --postcopy-after-precopy vm1 qemu+tls://beta/system'
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 --dry-run
   walm migrate qmp+unix:///run/a.qmp --to qmp+unix:///run/b.qmp --listen 127.0.0.1:49152 \
@@ -75,6 +80,7 @@ post-copy that the network interrupts is taken up again as soon as it is back.
 	fs := cmd.Flags()
 	m.at.flags(fs)
 	m.virsh.flags(fs)
+	m.stream.flags(fs)
 	fs.StringVar(&m.to, "to", "", "without libvirt: the QEMU that waits for the VM (-incoming defer)")
 	fs.StringVar(&m.listen, "listen", "", "without libvirt: HOST:PORT on which the destination is to listen")
 	policyFlags(fs, &m.policy)
@@ -96,7 +102,7 @@ post-copy that the network interrupts is taken up again as soon as it is back.
 
 // run moves the VM.
 func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string) error {
-	if err := errors.Join(m.policy.Check(), m.timing.check(), writable(m.html)); err != nil {
+	if err := errors.Join(m.policy.Check(), m.timing.check(), m.stream.check(), writable(m.html)); err != nil {
 		return err
 	}
 	v, err := m.embark(ctx, given, args)

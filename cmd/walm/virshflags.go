@@ -29,7 +29,7 @@ type virshFlags struct {
 // ofVirsh are the names of the flags that mean nothing without libvirt.
 func ofVirsh() []string {
 	return []string{"like", "through", "shared-dir", "live", "p2p", "direct", "persistent", "undefinesource", "copy-storage-all", "copy-storage-inc",
-		"migrate-disks", "disks-port", "tls", "tls-destination", "parallel", "parallel-connections", "auto-converge",
+		"migrate-disks", "disks-port", "parallel", "parallel-connections", "auto-converge",
 		"auto-converge-initial", "auto-converge-increment", "postcopy", "postcopy-after-precopy", "timeout", "timeout-suspend",
 		"timeout-postcopy", "migrateuri", "listen-address", "dname", "xml", "persistent-xml", "unsafe", "abort-on-error", "verbose"}
 }
@@ -49,8 +49,6 @@ func (v *virshFlags) flags(fs *pflag.FlagSet) {
 	on(&l.CopyInc, "copy-storage-inc", "copy what differs from a base image that both hosts have")
 	fs.StringSliceVar(&l.Disks, "migrate-disks", nil, "of the disks copy these alone, such as vda,vdb")
 	parsed(fs, &l.DisksPort, "disks-port", "PORT", "", "port of the destination for disks (default: libvirt chooses)", port)
-	on(&l.TLS, "tls", "encrypt the memory on its way")
-	fs.StringVar(&l.TLSDestination, "tls-destination", "", "name in the destination's certificate (default: its host name)")
 	on(&l.Parallel, "parallel", "several connections for memory")
 	parsed(fs, &l.Connections, "parallel-connections", "N", "", "how many (default 2)", count)
 	on(&l.AutoConverge, "auto-converge", "as --method auto-converge")
@@ -109,6 +107,7 @@ func seconds(s string) (time.Duration, error) {
 func (m *migration) wish(args []string) (virsh.Line, error) {
 	l := m.virsh.line
 	l.Connect, l.Domain, l.Destination = m.at.uri, args[0], args[1]
+	l.TLS, l.TLSDestination = m.stream.kind != "", m.stream.name
 	if len(args) > 2 {
 		if l.MigrateURI != "" {
 			return l, fmt.Errorf("--migrateuri and the third argument, %q, say the same: leave one out", args[2])
@@ -158,7 +157,7 @@ func (m *migration) likeness(given *pflag.FlagSet) (virsh.Line, error) {
 	}
 	given.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "like", "through", "connect", "output", "progress", "html", "state-dir", "link", "dry-run", "when", "within", "profile", "weights":
+		case "like", "insecure-stream", "through", "connect", "output", "progress", "html", "state-dir", "link", "dry-run", "when", "within", "profile", "weights":
 		default:
 			err = errors.Join(err, fmt.Errorf("--like says all of how the domain is moved: leave --%s out, or write it into the line", f.Name))
 		}

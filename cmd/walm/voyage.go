@@ -164,6 +164,13 @@ func (m *migration) bySocket(ctx context.Context, source string) (_ *voyage, err
 	pair := qemu.NewPair(src, dst, m.listen, v.dir)
 	pair.CopyDisks = m.copyDisks
 	v.undo = append(v.undo, pair.Close)
+	note, err := m.stream.encrypt(ctx, pair)
+	if err != nil {
+		return nil, err
+	}
+	if note != "" {
+		m.step(note)
+	}
 	v.subject, v.pair, v.target = ofSocket(src), pair, dst.String()
 	v.hosts = hostPair(v.subject, m.listen)
 	v.check = func(ctx context.Context) ([]error, error) { return errorsOf(pair.Check(ctx)) }

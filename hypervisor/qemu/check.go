@@ -80,7 +80,7 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 	if _, _, err := net.SplitHostPort(p.Listen); err != nil {
 		found("%q is no address for the destination to listen on", "give --listen HOST:PORT", p.Listen)
 	}
-	return all, nil
+	return append(all, p.checkTLS(ctx)...), nil
 }
 
 // cpus are a VM's vCPUs.

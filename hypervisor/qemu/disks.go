@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -97,7 +98,17 @@ func (p *Pair) openDrives(ctx context.Context, all []drive, rate vm.Rate) error 
 	}
 	src, dst := p.Source.conn, p.Destination.conn
 	inet := map[string]any{"host": host, "port": port}
-	err = dst.Do(ctx, "nbd-server-start", map[string]any{"addr": map[string]any{"type": "inet", "data": inet}}, nil)
+	serve, reach := map[string]any{"addr": map[string]any{"type": "inet", "data": inet}}, map[string]any{}
+	if t := p.TLS; t != nil {
+		serve["tls-creds"], reach["tls-creds"] = tlsServer, tlsClient
+		if name := t.name(p.Listen); name != "" {
+			reach["tls-hostname"] = name
+		}
+		if t.Allow != "" {
+			serve["tls-authz"] = tlsAllow
+		}
+	}
+	err = dst.Do(ctx, "nbd-server-start", serve, nil)
 	if err != nil {
 		return fmt.Errorf("have the destination take disks on port %s (is it taken?): %w", port, err)
 	}
@@ -106,8 +117,10 @@ func (p *Pair) openDrives(ctx context.Context, all []drive, rate vm.Rate) error 
 			"name": d.export(), "writable": true}, nil); err != nil {
 			return fmt.Errorf("have the destination take disk %s: %w", d.qdev, err)
 		}
-		if err := src.Do(ctx, "blockdev-add", map[string]any{"driver": "nbd", "node-name": d.target(), "export": d.export(),
-			"server": map[string]any{"type": "inet", "host": host, "port": port}}, nil); err != nil {
+		node := map[string]any{"driver": "nbd", "node-name": d.target(), "export": d.export(),
+			"server": map[string]any{"type": "inet", "host": host, "port": port}}
+		maps.Copy(node, reach)
+		if err := src.Do(ctx, "blockdev-add", node, nil); err != nil {
 			return fmt.Errorf("reach disk %s of the destination from the source: %w", d.qdev, err)
 		}
 		if err := src.Do(ctx, "blockdev-mirror", map[string]any{"job-id": d.job(), "device": d.from, "target": d.target(),

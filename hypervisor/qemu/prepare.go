@@ -3,6 +3,7 @@ package qemu
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"walm/vm"
@@ -79,6 +80,9 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	if m == vm.Offline && (p.Source.forwarded || p.Destination.forwarded) {
 		return "the state goes through pipes that walm hands to QEMU, and these do not reach another host"
 	}
+	if m == vm.Offline && p.TLS != nil {
+		return offlinePlain
+	}
 	on := p.wanted(m, params)
 	for _, name := range managed {
 		for _, end := range p.ends() {
@@ -116,6 +120,9 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	case run != vm.RunStateRunning:
 		return fmt.Errorf("the VM is not running but %s", run)
 	}
+	if err := p.encrypt(ctx); err != nil { // first, so that release takes the objects away last, when nothing names them
+		return err
+	}
 	// Backward, so that release gives the source back first: a destination that is silent must not hold that up.
 	for _, end := range slices.Backward(p.ends()) {
 		if err := p.keep(ctx, end.VM, params); err != nil {
@@ -124,7 +131,9 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 		if err := end.enable(ctx, p.wanted(m, params)); err != nil {
 			return fmt.Errorf("set the capabilities of the %s: %w", end.side, err)
 		}
-		if err := end.set(ctx, parameters(end.Features, m, params)); err != nil {
+		args := parameters(end.Features, m, params)
+		maps.Copy(args, p.TLS.parameters(end.side, p.Listen))
+		if err := end.set(ctx, args); err != nil {
 			return fmt.Errorf("set the parameters of the %s: %w", end.side, err)
 		}
 	}
@@ -157,7 +166,7 @@ func (v *VM) incoming(ctx context.Context, uri string) error {
 
 // keep remembers a QEMU's capabilities and the parameters that wanted changes for release.
 func (p *Pair) keep(ctx context.Context, v *VM, wanted vm.Params) error {
-	before, err := v.tuning(ctx, wanted)
+	before, err := v.tuning(ctx, wanted, p.TLS)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (p *Pair) Settings(ctx context.Context, m vm.Method, params vm.Params) (jso
 	defer cancel()
 	var s original
 	for _, end := range p.ends() {
-		t, err := end.tuning(ctx, params)
+		t, err := end.tuning(ctx, params, p.TLS)
 		if err != nil {
 			return nil, fmt.Errorf("read the settings of the %s: %w", end.side, err)
 		}
@@ -61,6 +61,9 @@ func (p *Pair) Adopt(text json.RawMessage) error {
 	if p.CopyDisks {
 		p.later(p.dropCopies)
 	}
+	if _, ok := s.Source.Parameters[tlsParameters()[0]]; ok {
+		p.later(p.unloadBoth)
+	}
 	// Backward as prepare does it: the source is given back first.
 	p.later(func(ctx context.Context) error { return p.Destination.giveBack(ctx, s.Destination) })
 	p.later(func(ctx context.Context) error { return p.Source.giveBack(ctx, s.Source) })
@@ -68,7 +71,7 @@ func (p *Pair) Adopt(text json.RawMessage) error {
 }
 
 // tuning reads what a move sets.
-func (v *VM) tuning(ctx context.Context, wanted vm.Params) (tuning, error) {
+func (v *VM) tuning(ctx context.Context, wanted vm.Params, tls *TLS) (tuning, error) {
 	caps, err := capabilities(ctx, v.conn)
 	if err != nil {
 		return tuning{}, err
@@ -83,9 +86,12 @@ func (v *VM) tuning(ctx context.Context, wanted vm.Params) (tuning, error) {
 	if wanted.ThrottleTrigger > 0 {
 		names = append(names, trigger)
 	}
+	if tls != nil {
+		names = append(names, tlsParameters()...)
+	}
 	for _, name := range names {
 		if x, ok := params[name]; ok {
-			before[name] = x
+			before[name] = notOurs(x)
 		}
 	}
 	return tuning{caps, before}, nil

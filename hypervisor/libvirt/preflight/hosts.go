@@ -120,7 +120,7 @@ func (c *check) security() {
 		Host
 	}{{"source", c.Source}, {"destination", c.Destination}} {
 		if len(h.NoTLS) > 0 {
-			c.found("put certificates there as libvirt's TLS guide says, or leave --tls out; migrate_tls_x509_cert_dir in qemu.conf names another folder",
+			c.found("make them with walm pki init and walm pki issue HOST, and copy each host its own, or accept a stream that others on the network can read and change with --insecure-stream; migrate_tls_x509_cert_dir in qemu.conf names another folder",
 				"the %s has no %s for the stream's TLS", h.side, strings.Join(h.NoTLS, ", "))
 		}
 	}
