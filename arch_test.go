@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"lab/results":    {"vm", "predict", "measure", "lab/experiment"},
 	"lab/figures":    {"vm", "stats", "report", "lab/experiment", "lab/results"}, // of report: words for durations, the style sheet
 	"lab/service":    {"vm", "measure", "lab/guest/load"},
-	"lab/libvirtd":   {"vm", "lab", "lab/...", "hypervisor/qemu", "internal/procfs"},
+	"lab/libvirtd":   {"vm", "pki", "lab", "lab/...", "hypervisor/qemu", "internal/procfs"},
 	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
 	"lab/vmhost":     {"vm", "lab/debian", "lab/guest", "lab/hosts", "lab/netlab"},
 	"lab/faults":     {"vm", "measure", "lab", "lab/...", "hypervisor/..."},

@@ -49,6 +49,7 @@ func QEMUFiles(ca []byte, server, client Pair, psk []byte) []File {
 		{"server-key.pem", server.Key, secret, true},
 		{"client-cert.pem", client.Cert, public, true},
 		{"client-key.pem", client.Key, secret, true},
+		{DHFile, dhParams(), public, true},
 	}
 	if len(psk) > 0 {
 		all = append(all, File{PSKFile, psk, secret, true})

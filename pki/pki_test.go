@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -128,7 +129,8 @@ func TestModes(t *testing.T) {
 -rw------- hosts/alpha/etc/pki/libvirt/private/clientkey.pem -rw------- hosts/alpha/etc/pki/libvirt/private/serverkey.pem
 -rw-r--r-- hosts/alpha/etc/pki/libvirt/servercert.pem
 -rw-r--r-- hosts/alpha/etc/pki/qemu/ca-cert.pem -rw-r--r-- hosts/alpha/etc/pki/qemu/client-cert.pem
--rw------- hosts/alpha/etc/pki/qemu/client-key.pem -rw------- hosts/alpha/etc/pki/qemu/keys.psk
+-rw------- hosts/alpha/etc/pki/qemu/client-key.pem -rw-r--r-- hosts/alpha/etc/pki/qemu/dh-params.pem
+-rw------- hosts/alpha/etc/pki/qemu/keys.psk
 -rw-r--r-- hosts/alpha/etc/pki/qemu/server-cert.pem -rw------- hosts/alpha/etc/pki/qemu/server-key.pem
 -rw------- keys.psk`)
 	if have := strings.Fields(strings.Join(got, " ")); !slices.Equal(have, want) {
@@ -277,6 +279,15 @@ func TestShow(t *testing.T) {
 	dir = filepath.Join(s.Host("beta"), ofQEMU)
 	put("ca-cert.pem", text)
 	wrong("no authority in this folder", show(dir, then), "server-cert.pem")
+}
+
+// TestGroup: the prime is one, and a safe one at that, of the right length.
+func TestGroup(t *testing.T) {
+	p, ok := new(big.Int).SetString(ffdhe2048, 16)
+	half := new(big.Int).Rsh(p, 1)
+	if !ok || p.BitLen() != 2048 || !p.ProbablyPrime(4) || !half.ProbablyPrime(4) {
+		t.Error("ffdhe2048 is not the prime of RFC 7919")
+	}
 }
 
 func TestRefused(t *testing.T) {

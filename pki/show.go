@@ -38,7 +38,7 @@ func Show(dir string, now time.Time, soon time.Duration) ([]Entry, error) {
 		}
 		info, err := os.Stat(path) // what a link leads to
 		name := filepath.Base(path)
-		if err != nil || !info.Mode().IsRegular() || filepath.Ext(name) != ".pem" && name != PSKFile {
+		if err != nil || !info.Mode().IsRegular() || name == DHFile || filepath.Ext(name) != ".pem" && name != PSKFile {
 			return nil
 		}
 		e := Entry{Path: path}

@@ -35,6 +35,7 @@ func TestLab(t *testing.T) {
 	cmds := commands()
 	cmds["boot"], cmds["monitor"], cmds["verify"], cmds["ends"] = b.boot, b.monitor, b.verify, b.ends
 	cmds["start"], cmds["until"], cmds["ended"] = start, until, runEnded
+	cmds["with"], cmds["listeners"] = with, listeners
 	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, occupied, terminal
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/lab", WorkdirRoot: t.TempDir(), Cmds: cmds, RequireExplicitExec: true, RequireUniqueNames: true,
@@ -114,7 +115,7 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 	suite := debian.Backports
 	c := qemu.Config{Name: name, Machine: "pc-q35-7.2", Accelerator: "tcg", CPU: "qemu64", VCPUs: 1, RAM: 192*vm.MiB + 8*vm.KiB,
 		Kernel: b.kernel.Image, Initrd: b.initrd}
-	more := ""
+	more, owner := "", ""
 	for _, s := range args[1:] {
 		key, value, _ := strings.Cut(s, "=")
 		switch key {
@@ -130,6 +131,8 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 			c.Machine = value
 		case "append":
 			more = " " + value
+		case "user":
+			owner = value
 		default:
 			ts.Fatalf("unknown setting %q of a machine", s)
 		}
@@ -142,8 +145,12 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 	c.QMP, c.Console, c.Control = base+".qmp", base+".console", base+".control"
 	m := &machine{monitor: base + ".monitor"}
 	line := append(append([]string{}, program.Args...), c.Args()...)
-	cmd := exec.Command(program.Binary, append(line, "-qmp", "unix:"+m.monitor+",server=on,wait=off")...)
+	line = append(line, "-qmp", "unix:"+m.monitor+",server=on,wait=off")
+	cmd := exec.Command(program.Binary, line...)
 	cmd.Env = append(os.Environ(), program.Env...)
+	if owner != "" {
+		b.owned(ts, cmd, owner)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log

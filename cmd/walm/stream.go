@@ -81,6 +81,12 @@ func (s *stream) encryptDomain(line *virsh.Line, from string, verbatim bool) (no
 		return "", errors.New("libvirt knows certificates alone, in folders of its own configuration: for a domain give --tls, and" +
 			" leave --tls=psk, --tls-dir, --tls-dir-to and --tls-allow out")
 	}
+	// The source's libvirt is given this URI as it is, and it is shown and kept.
+	if u, err := url.Parse(line.Destination); err == nil {
+		if _, secret := u.User.Password(); secret {
+			return "", fmt.Errorf("the URI of the destination, %s, has a password, which everybody would see: leave it out", u.Redacted())
+		}
+	}
 	elsewhere := cmp.Or(otherHost(line.Destination), otherHost(from))
 	switch {
 	case line.TLS && s.insecure:

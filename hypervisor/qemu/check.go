@@ -15,8 +15,8 @@ type Finding struct{ What, Mend string }
 func (f Finding) Error() string { return f.What + "; " + f.Mend }
 
 // Check asks both ends for what makes migrations fail late. It changes nothing.
-func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (p *Pair) Check(whole context.Context) ([]Finding, error) {
+	ctx, cancel := context.WithTimeout(whole, patience)
 	defer cancel()
 	var all []Finding
 	found := func(what, mend string, args ...any) {
@@ -80,7 +80,7 @@ func (p *Pair) Check(ctx context.Context) ([]Finding, error) {
 	if _, _, err := net.SplitHostPort(p.Listen); err != nil {
 		found("%q is no address for the destination to listen on", "give --listen HOST:PORT", p.Listen)
 	}
-	return append(all, p.checkTLS(ctx)...), nil
+	return append(all, p.checkTLS(whole)...), nil
 }
 
 // cpus are a VM's vCPUs.

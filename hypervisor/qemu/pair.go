@@ -100,7 +100,11 @@ var errPostcopy = errors.New("post-copy has begun: the VM runs at the destinatio
 
 // Do carries out one act; see vm.ActKind for what each means.
 func (p *Pair) Do(ctx context.Context, a vm.Act) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limit := patience
+	if a.Kind == vm.ActPrepare && p.TLS != nil {
+		limit += 2 * loading
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := p.do(ctx, a)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"walm/internal/procfs"
 	"walm/vm"
@@ -36,6 +37,10 @@ const (
 	tlsServer = "walm-tls-server"
 	tlsAllow  = "walm-tls-allow"
 )
+
+// loading is how long a QEMU may take to read its files: one that finds no dh-params.pem beside a server's makes a group of
+// its own, for which ten seconds were seen not to be enough on a busy host.
+const loading = time.Minute
 
 func (t *TLS) object(side vm.Side) (id string, args map[string]any) {
 	id, dir := tlsClient, t.Source
@@ -79,6 +84,8 @@ func (t *TLS) name(listen string) string {
 
 // load has a QEMU read its files, which it does at once: what it lacks, or may not read, it says here.
 func (t *TLS) load(ctx context.Context, end end) error {
+	ctx, cancel := context.WithTimeout(ctx, loading)
+	defer cancel()
 	unload(ctx, end.VM)
 	_, args := t.object(end.side)
 	if err := end.conn.Do(ctx, "object-add", args, nil); err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,10 +81,16 @@ func (u URI) address() string {
 func ParseURI(uri string) (URI, error) {
 	u, err := parseURI(uri)
 	if err != nil {
-		return URI{}, fmt.Errorf("libvirt URI %q: %w", uri, err)
+		return URI{}, fmt.Errorf("libvirt URI %q: %w", withoutPassword(uri), err)
 	}
 	return u, nil
 }
+
+// password is what stands for one in a URI, also in one that cannot be parsed.
+var password = regexp.MustCompile(`(//[^/?#@:]*):[^/?#]*@`)
+
+// withoutPassword is a URI as it may be shown.
+func withoutPassword(uri string) string { return password.ReplaceAllString(uri, "$1:…@") }
 
 func parseURI(uri string) (URI, error) {
 	raw, err := url.Parse(uri)
