@@ -24,6 +24,7 @@ func TestConformance(t *testing.T) {
 		suite debian.Suite
 	}{{"7.2", debian.Bookworm}, {"10.0", debian.Backports}} {
 		t.Run(version.name, func(t *testing.T) {
+			t.Parallel() // much of it is waiting
 			l := up(t, lab.Spec{QEMU: version.suite, Workload: workload(t, "random:wset=64MiB,rate=20000")})
 			migratetest.Conformance(t, migratetest.Suite{
 				New:  func(t *testing.T) migratetest.Fixture { return fixture(t, l) },
