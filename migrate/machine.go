@@ -208,11 +208,15 @@ func (m *Machine) interrupt(now time.Time, why string) []vm.Act {
 
 func (m *Machine) tick(now time.Time) []vm.Act {
 	m.tried = tried{}
+	if acts := m.hushed(now); acts != nil {
+		return acts
+	}
 	last := m.heard
 	if m.state == Unknown || m.state == Returning || m.state == Recovering || m.asked.After(last) {
 		last = m.asked
 	}
-	if m.looking || now.Sub(last) < patience {
+	due := m.state == Recovering && now.Sub(m.tookUp) >= takeUpEvery
+	if m.looking || !due && now.Sub(last) < patience {
 		return nil
 	}
 	if m.state == Unknown || m.state == Returning || m.state != Recovering && (!alive(m.ends.Source) || !alive(m.ends.Destination)) {

@@ -70,19 +70,16 @@ const silence = 40 * time.Second
 // silent gives up a copy that nothing of has got through for too long: the VM runs at the source and stays there. In
 // post-copy there is nothing to give up: the stream is taken for broken, and begun anew.
 func (m *Machine) silent(now time.Time, sent vm.Bytes) []vm.Act {
-	copying, post := m.state == Copying && !m.postcopy, m.state == Postcopying && m.TakeUp > 0
 	switch {
 	case sent != m.sent:
 		m.sent, m.grew, m.broke = sent, now, time.Time{}
 		return nil
-	case !copying && !post:
+	case m.state == Postcopying:
+		return m.hushed(now)
+	case m.state != Copying || m.postcopy:
 		m.grew = now
 		return nil
 	case now.Sub(m.grew) < silence:
-		return nil
-	case post && m.takesUpAgain(now):
-		return m.takeUpAgain(now, fmt.Sprintf("nothing has got through to the destination for %s", silence))
-	case post:
 		return nil
 	}
 	return m.giveUp(now, false, fmt.Sprintf("nothing has got through to the destination for %s: look at the link between the hosts, and"+
