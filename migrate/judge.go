@@ -101,6 +101,10 @@ func (k known) judgeOffline(src, dst vm.End) (verdict, string) {
 				words(src)
 		case src.Run == vm.RunStateUnknown:
 			return silent, "the source does not answer" + words(src)
+		case k.givenUp && src.Status == vm.StatusCancelling:
+			return underWay, ""
+		case k.givenUp && saving(src): // a save that ends stops the VM, whoever has resumed it
+			return hopeless, "the source still saves the VM's state"
 		case src.Run == vm.RunStateRunning && k.givenUp, dead(src.Run):
 			return atSource, guest(src.Run)
 		case k.givenUp:
@@ -202,6 +206,11 @@ func hasRun(r vm.RunState) bool {
 // over says whether a migration that the source tells of has ended without having handed the VM over.
 func over(s vm.Status) bool {
 	return s == vm.StatusNone || s == vm.StatusFailed || s == vm.StatusCancelled
+}
+
+// saving says that the source of an offline move is at its state.
+func saving(e vm.End) bool {
+	return e.Status != "" && !over(e.Status) && e.Status != vm.StatusCompleted && !dead(e.Run)
 }
 
 // alive says that the end is known to be there.

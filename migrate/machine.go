@@ -26,7 +26,8 @@ type Machine struct {
 	// TakeUp is for how long a post-copy that was interrupted is tried to be taken up again. 0: not at all.
 	TakeUp time.Duration
 
-	plan decide.Plan
+	triage func(vm.Ends, Last) Standing // of a recovery
+	plan   decide.Plan
 	core
 	reason    string
 	cause     string // why it was given up
@@ -43,18 +44,19 @@ type Machine struct {
 // core is what the next step hangs on, apart from time. It is comparable, so that tests can visit every value once.
 type core struct {
 	known
-	state     State
-	phase     State // the last state that was not Unknown
-	ended     bool
-	takesUp   bool // a recovery that has not looked yet
-	untouched bool // nothing was done to the VM: a stopped one was stopped by its owner
-	stop      bool // an interrupt is waiting for the end of a switch
-	willed    bool // it was given up because someone wanted it, not because it failed
-	looking   bool // a Look is unanswered
-	again     bool // something happened meanwhile that its answer may not show
-	doubted   bool // the last look contradicts what is known: it is made again before it is believed
-	postAgain bool // ActPostcopy was refused
-	boundary  int  // pass that has begun, its reading still to come
+	state State
+	phase State // the last state that was not Unknown
+	ended bool
+	recovery
+	before    verdict // of the last look
+	untouched bool    // nothing was done to the VM: a stopped one was stopped by its owner
+	stop      bool    // an interrupt is waiting for the end of a switch
+	willed    bool    // it was given up because someone wanted it, not because it failed
+	looking   bool    // a Look is unanswered
+	again     bool    // something happened meanwhile that its answer may not show
+	doubted   bool    // the last look contradicts what is known: it is made again before it is believed
+	postAgain bool    // ActPostcopy was refused
+	boundary  int     // pass that has begun, its reading still to come
 	tried     tried
 	fruitless int       // looks in a row that a tick asked for and that told nothing
 	heard     time.Time // last word of an end
@@ -117,6 +119,9 @@ func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 		return m.begin(now)
 	case Seen:
 		m.heard = now
+		if m.recovers {
+			return m.overheard(now, ev.Event)
+		}
 		return m.seen(now, ev.Event)
 	case Looked:
 		m.looking = false
@@ -137,8 +142,8 @@ func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 
 func (m *Machine) begin(now time.Time) []vm.Act {
 	m.heard, m.history.Started, m.polled = now, now, now
-	if m.takesUp {
-		m.enter(now, Preparing, "both ends are asked what was interrupted")
+	if m.recovers {
+		m.enter(now, Preparing, "both ends are asked where the VM stands")
 		return m.look(now)
 	}
 	acts := []vm.Act{m.act(vm.ActPrepare)}
@@ -155,6 +160,10 @@ func (m *Machine) wasRefused(now time.Time, r Refused) []vm.Act {
 	why := fmt.Sprintf("%s was refused: %s", r.Act.Kind, r.Err)
 	m.note(now, why)
 	m.looking = false // a Look behind the act was not made
+	if m.recovers {
+		m.cause = why
+		return m.look(now)
+	}
 	m.untouched = r.Act.Kind == vm.ActPrepare
 	switch r.Act.Kind {
 	case vm.ActPrepare, vm.ActPause:
@@ -188,6 +197,8 @@ func (m *Machine) interrupt(now time.Time, why string) []vm.Act {
 	switch {
 	case m.givenUp || m.stop:
 		return nil
+	case m.recovers:
+		return m.interruptRecovery(now, why)
 	case m.state == Recovering:
 		m.stop = true
 		return m.paused(now, why+": "+m.reason)
@@ -212,26 +223,42 @@ func (m *Machine) tick(now time.Time) []vm.Act {
 		return acts
 	}
 	last := m.heard
-	if m.state == Unknown || m.state == Returning || m.state == Recovering || m.asked.After(last) {
+	if m.recovers || m.state == Unknown || m.state == Returning || m.state == Recovering || m.asked.After(last) {
 		last = m.asked
 	}
 	due := m.state == Recovering && now.Sub(m.tookUp) >= takeUpEvery
 	if m.looking || !due && now.Sub(last) < patience {
 		return nil
 	}
-	if m.state == Unknown || m.state == Returning || m.state != Recovering && (!alive(m.ends.Source) || !alive(m.ends.Destination)) {
+	if m.stuck() || m.state != Recovering && (!alive(m.ends.Source) || !alive(m.ends.Destination)) {
 		if m.fruitless++; m.fruitless > tries {
-			if m.state.undoable() && !m.postcopy {
+			if m.state.undoable() && !m.postcopy && !m.last.GaveUp {
 				return m.giveUp(now, false, "an end has been silent for too long")
 			}
-			return m.end(now, Unknown, fmt.Sprintf("asked %d times: %s", tries, m.reason))
+			return m.end(now, Unknown, fmt.Sprintf("asked %d times: %s", tries, m.because(m.reason)))
 		}
 	}
 	return m.look(now)
 }
 
+// stuck says that only so many looks may find the move where it is. Where memory flows others count.
+func (m *Machine) stuck() bool {
+	switch m.state {
+	case Unknown, Returning:
+		return true
+	case Copying, Postcopying:
+		return false
+	}
+	return m.recovers
+}
+
 // giveUp keeps the VM at the source, where that can still be had, and ends what is under way.
 func (m *Machine) giveUp(now time.Time, willed bool, why string) []vm.Act {
+	if m.recovers {
+		m.last.GaveUp, m.willed, m.cause = true, willed, why
+		m.note(now, why)
+		return m.look(now)
+	}
 	m.abandon(now, willed, why)
 	return append(m.cancel(), m.look(now)...)
 }

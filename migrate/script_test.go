@@ -68,7 +68,7 @@ func play(t *testing.T, script string) string {
 			}
 			continue
 		case "recovery":
-			m = Recovery()
+			m = Recovery(Last{})
 			continue
 		case "after":
 			d, err := time.ParseDuration(w[1])

@@ -10,8 +10,8 @@ import (
 // looked takes a look at both ends, the only thing that ends a move.
 func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	m.ends = e
-	if m.takesUp {
-		return m.takeUp(now, e)
+	if m.recovers {
+		return m.recover(now, e)
 	}
 	m.ran = m.ran || hasRun(e.Destination.Run)
 	if alive(e.Source) || alive(e.Destination) {
@@ -24,6 +24,11 @@ func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	doubted := m.doubted
 	stale := v == underWay && m.ran && !hasRun(e.Destination.Run) // asked before the destination told that it runs
 	m.doubted = v == twoRun || stale
+	first := m.before != v
+	m.before = v
+	if first && (v == bringBack && !m.untouched || v == lost) {
+		return m.look(now) // the ends are not asked at one instant: the older answer may have been overtaken
+	}
 	switch v {
 	case underWay:
 		acts := m.goOn(now, e.Source)
@@ -110,7 +115,7 @@ func (m *Machine) stayed(s vm.Status) State {
 
 // because joins what a look found to why it was looked for.
 func (m *Machine) because(found string) string {
-	if m.givenUp {
+	if m.givenUp || m.recovers && m.cause != "" {
 		return m.cause + "; " + found
 	}
 	return found

@@ -48,6 +48,9 @@ func Triage(e vm.Ends, last Last) Standing {
 	if last.offline() && !hasRun(e.Destination.Run) {
 		return last.stoppedMove(src, dst)
 	}
+	if src.Status == StatusHeld && !hasRun(e.Destination.Run) && src.Run != vm.RunStateRunning {
+		return last.held()
+	}
 	v, why := k.judge(e)
 	switch v {
 	case atSource:
@@ -106,6 +109,10 @@ func (l Last) bring(src, dst vm.End) Standing {
 		return Standing{Failed, "the VM is at the source, " + string(src.Run) + " as it was found: nothing had been done to it",
 			Nothing, vm.Destination}
 	}
+	if dst.Run == vm.RunStateGone && !l.offline() {
+		return Standing{Unknown, "the source has stopped the VM in the switch and did not hand it over, and the destination has ended:" +
+			" nobody saw whether it ran the VM before" + words(src), ByHand, ""}
+	}
 	return l.act(Standing{Returning, "the VM stands at the source, and the destination (" + tells(dst) + ") will not run it",
 		ResumeSource, ""}, src)
 }
@@ -115,10 +122,21 @@ func (l Last) hopeless(src, dst vm.End, why string) Standing {
 	switch {
 	case src.Run == vm.RunStateRunning && src.Status == vm.StatusNone:
 		return stays(src, "the VM runs at the source, and nothing migrates")
+	case src.Run != vm.RunStateRunning && dst.Run == vm.RunStateGone: // it may have run there
+		return Standing{Switching, why + ": the source notices by itself", Wait, ""}
 	case l.mayPostcopy() || src.Status == vm.StatusCancelling:
 		return Standing{Returning, why + ": the source notices by itself", Wait, ""}
 	}
 	return Standing{Returning, why, CancelToSource, ""}
+}
+
+// held is a source that waits, its VM stopped, to be told to hand it over. What the destination needs to run the VM has not
+// been sent, so that it does not matter what the destination says, nor that post-copy may have been asked for.
+func (l Last) held() Standing {
+	if l.blind() {
+		return Standing{Unknown, "the source has stopped the VM and waits for whoever moves it to let it go on", ByHand, ""}
+	}
+	return Standing{Returning, "the source has stopped the VM and waits for a walm that is gone", CancelToSource, ""}
 }
 
 // underWay is a live move that QEMU carries on with, or waits in.
@@ -133,11 +151,6 @@ func (l Last) underWay(src, dst vm.End) Standing {
 		return Standing{Returning, "the source is being cancelled", Wait, ""}
 	case src.Run == vm.RunStateRunning && src.Status == vm.StatusCompleted:
 		return Standing{Unknown, "the source handed the VM over and runs it, and the destination is " + tells(dst), AskAgain, ""}
-	case src.Status == StatusHeld && l.blind():
-		return Standing{Unknown, "the source has stopped the VM and waits for whoever moves it to let it go on", ByHand, ""}
-	case src.Status == StatusHeld: // also where post-copy was asked for: it cannot begin before the hold is ended
-		cancel.Reason = "the source has stopped the VM and waits for a walm that is gone"
-		return cancel
 	case src.Run != vm.RunStateRunning:
 		return Standing{Switching, "the VM is being switched over: the source is " + tells(src) + ", the destination " + tells(dst),
 			Wait, ""}
@@ -162,6 +175,8 @@ func (l Last) stoppedMove(src, dst vm.End) Standing {
 	ready := standsReady(dst) && dst.Status == vm.StatusCompleted
 	fresh := !l.GaveUp && !l.ResumeSource // what was saved is what the VM was when it stopped last
 	switch {
+	case src.Run == vm.RunStateRunning && saving(src) && src.Status != vm.StatusCancelling && dst.Run != vm.RunStateUnknown && !l.blind():
+		return Standing{Returning, "the VM runs at the source, whose save of it would stop it when it ends", CancelToSource, ""}
 	case dst.Run == vm.RunStateUnknown && src.Run == vm.RunStateRunning && !l.Resume && !l.Gaps, dst.Run != vm.RunStateUnknown &&
 		(src.Run == vm.RunStateRunning || dead(src.Run)):
 		return stays(src, guest(src.Run))
@@ -180,9 +195,9 @@ func (l Last) stoppedMove(src, dst vm.End) Standing {
 	case src.Run == vm.RunStateGone:
 		return Standing{Lost, "the source has ended before the destination had the VM; a state file, if there is one, is kept in" +
 			" walm's folder" + words(src), ByHand, ""}
-	case alive(dst) && (dst.Status == vm.StatusActive || dst.Status == vm.StatusSetup) && l.State == Restoring:
+	case !l.GaveUp && (dst.Status == vm.StatusActive || dst.Status == vm.StatusSetup):
 		return Standing{Restoring, "the destination reads the VM's state", Wait, ""}
-	case !over(src.Status) && src.Status != vm.StatusCompleted && src.Status != vm.StatusCancelling:
+	case saving(src) && src.Status != vm.StatusCancelling:
 		return l.act(Standing{Returning, "the VM's state was being saved, and nobody takes it any more", CancelToSource, ""}, src)
 	case src.Status == vm.StatusCancelling:
 		return Standing{Returning, "the source is being cancelled", Wait, ""}

@@ -58,7 +58,7 @@ func unsafeStep(l Last, e vm.Ends, s Standing) string {
 		return "the source is resumed beside a destination that is silent or has run"
 	case s.Next == ResumeSource && (srcRuns || !alive(src) || dead(src.Run) || blind):
 		return "a source is resumed that cannot be, or that nobody knows walm to have stopped"
-	case s.Next == ResumeSource && l.Method == vm.Offline && l.Resume && dst.Run == vm.RunStateGone:
+	case s.Next == ResumeSource && (l.Method != vm.Offline || l.Resume) && dst.Run == vm.RunStateGone:
 		return "the source is resumed although the destination may have run the VM before it ended"
 	case s.Next == ResumeSource && l.Method != vm.Offline && src.Status == vm.StatusCompleted && dst.Status != vm.StatusFailed:
 		return "the source is resumed although it has handed the VM over"
@@ -130,7 +130,9 @@ func TestTriageSaysTheNextStep(t *testing.T) {
 		{"switched, stopped there", begun, end("postmigrate", "completed"), end("paused", "completed"), Switching, ResumeDestination},
 		{"switched, running there", begun, end("postmigrate", "completed"), end("running", "completed"), Completed, Nothing},
 		{"switched, and the destination has ended", begun, end("postmigrate", "completed"), dead, Unknown, ByHand},
-		{"failed and stands", begun, end(finish, "failed"), dead, Returning, ResumeSource},
+		{"failed and stands", begun, end(finish, "failed"), end("inmigrate", "failed"), Returning, ResumeSource},
+		{"failed and stands, the destination has ended", begun, end(finish, "failed"), dead, Unknown, ByHand},
+		{"switching, the destination has ended", begun, end(finish, "device"), dead, Switching, Wait},
 		{"failed and stands beside one that loads", begun, end(finish, "failed"), end("inmigrate", "active"), Switching, Wait},
 		{"failed and stands, the destination is silent", begun, end(finish, "failed"), dumb, Unknown, AskAgain},
 		{"the source ended before", begun, dead, waits, Lost, ByHand},

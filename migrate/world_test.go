@@ -27,6 +27,9 @@ type world struct {
 	job      vm.ActKind // offline: the step under way
 	file     int        // offline: 0 nothing, 1 saved, 2 copied, 3 restored
 	dstRan   bool
+	orphan   bool // the walm that began the move is dead
+	holds    bool // the source waits, stopped, for its walm to let go of the disks
+	stale    bool // the source has run since the destination, or the file, got what it has
 	cancels  bool // a cancel was asked for
 	postcopy bool // post-copy was asked for
 	broken   string
@@ -38,6 +41,9 @@ type harm struct {
 	faults int // link, source or destination ends
 	mutes  int // an end does not answer for a while
 	nudges int // lost or doubled events, refused acts
+	slow   int // looks whose two answers lie apart
+	deaths int // of walm, at any moment
+	gaps   int // a walm that dies takes its journal with it
 }
 
 type qemu struct {
@@ -112,8 +118,8 @@ func (q *qemu) die() {
 	q.tell(note{kind: vm.EventLost, err: "ended"})
 }
 
-func newWorld(m vm.Method, harm harm, stopped, loose bool) world {
-	w := world{method: m, harm: harm, stopped: stopped, loose: loose}
+func newWorld(p plot, h harm) world {
+	w := world{method: p.method, harm: h, stopped: p.stopped, loose: p.loose, holds: p.holds}
 	w.src.run, w.src.status = vm.RunStateRunning, vm.StatusNone
 	w.dst.run, w.dst.status = vm.RunStateInmigrate, vm.StatusNone
 	return w
@@ -137,7 +143,8 @@ func (w *world) copies() bool {
 
 // failSource ends a migration at the source that has not handed the VM over: QEMU runs the VM again, or fails to.
 func (w *world) failSource(s vm.Status, runs bool) {
-	if runs {
+	if runs && w.method != vm.Offline {
+		w.stale = w.stale || w.handed
 		w.src.go_(vm.RunStateRunning)
 	}
 	w.src.set(s)
@@ -161,7 +168,7 @@ func (w *world) ask(a vm.ActKind) {
 	switch a {
 	case vm.ActCancel:
 		w.cancels = true
-		if w.postcopy {
+		if w.postcopy && !(w.orphan && w.src.status == StatusHeld) { // nobody is left who would let it go on
 			w.fault("cancel after post-copy")
 		}
 	case vm.ActPostcopy:
@@ -173,6 +180,9 @@ func (w *world) ask(a vm.ActKind) {
 	case vm.ActResume:
 		if w.src.run == vm.RunStateRunning {
 			w.fault("the destination is started while the source runs")
+		}
+		if w.stale {
+			w.fault("the destination is started with a copy that the source has run on from")
 		}
 	}
 }
@@ -194,7 +204,7 @@ func (w *world) do(a vm.Act) (ok bool) {
 		w.want = w.copies() || w.src.status == vm.StatusDevice
 	case vm.ActCancel:
 		switch {
-		case w.job == vm.ActSave:
+		case w.job == vm.ActSave, w.method == vm.Offline && w.src.status == vm.StatusActive:
 			w.job = ""
 			w.src.set(vm.StatusCancelled)
 		case w.job != "":
@@ -206,8 +216,19 @@ func (w *world) do(a vm.Act) (ok bool) {
 		w.src.go_(vm.RunStatePaused)
 	case vm.ActSave, vm.ActCopy, vm.ActRestore:
 		w.job = a.Kind
+		if a.Kind != vm.ActCopy {
+			q.status = vm.StatusActive
+		}
 	case vm.ActResumeSource:
+		w.stale = w.stale || w.handed || w.file > 0
 		w.src.go_(vm.RunStateRunning)
+	case vm.ActRecover:
+		paused := func(q qemu) bool { return q.status == vm.StatusPostcopyPaused }
+		if w.cut || w.dst.gone || w.dst.mute || !paused(w.src) || !w.dstRan {
+			return false
+		}
+		w.src.set(vm.StatusPostcopyActive)
+		w.dst.set(vm.StatusPostcopyActive)
 	case vm.ActResume:
 		if w.dst.run != vm.RunStatePaused {
 			return false
@@ -215,6 +236,15 @@ func (w *world) do(a vm.Act) (ok bool) {
 		w.runThere()
 	}
 	return true
+}
+
+// orphaned is what the death of the walm that moves the VM does: its pipes break, and nobody hears what is told.
+func (w *world) orphaned() {
+	w.orphan = true
+	w.src.queue, w.src.n, w.dst.queue, w.dst.n = [6]note{}, 0, [6]note{}, 0
+	if w.job == vm.ActCopy {
+		w.job = ""
+	}
 }
 
 func (w *world) look() vm.Ends {
@@ -227,145 +257,46 @@ func (w *world) look() vm.Ends {
 	return vm.Ends{Source: end(w.src), Destination: end(w.dst)}
 }
 
-// move is something that happens by itself.
-type move struct {
-	name string
-	does func(*world)
-	bad  bool // a fault: not needed for the world to come to rest
+// stranded says that the VM runs nowhere although an end has a good copy, and enough is known to run it.
+func (w *world) stranded(last Last) string {
+	if w.src.run == vm.RunStateRunning || w.dst.run == vm.RunStateRunning {
+		return ""
+	}
+	source := !w.src.gone && !w.dstRan
+	destination := !w.dst.gone && w.all && !w.stale
+	given := w.src.status == vm.StatusPostcopyPaused || w.method != vm.Offline && w.src.status == vm.StatusCompleted || last.Resume
+	switch {
+	case !source && !destination, last.blind():
+	case w.dst.gone && (given || w.method != vm.Offline): // it may have run there before it ended, and nobody watched
+	case w.src.status == vm.StatusPostcopyPaused: // it may have begun to run there
+	case w.src.gone && last.GaveUp: // the source may have run on
+	default:
+		return "the VM runs nowhere, and an end has a good copy"
+	}
+	return ""
 }
 
-// moves are what can happen now.
-func (w *world) moves() []move {
-	var ms []move
-	add := func(can bool, name string, does func(*world)) {
-		if can {
-			ms = append(ms, move{name, does, false})
-		}
+// standing says whether what is told of an orphaned move is the case.
+func (w *world) standing(s Standing) string {
+	there := w.dst.run == vm.RunStateRunning
+	here := w.src.run == vm.RunStateRunning
+	switch {
+	case s.State == Completed || s.State == Failed || s.State == Cancelled || s.State == Lost || s.State == Paused:
+		return w.truth(s.State)
+	case (s.State == Preparing || s.State == Copying) && (!here || there):
+		return "it is said to run at the source"
+	case s.State == Postcopying && !there:
+		return "it is said to run at the destination"
+	case (s.State == Switching || s.State == Restoring) && (here || there):
+		return "it is said to be stopped"
+	case s.State == Returning && (w.src.gone || w.dstRan):
+		return "it is said to be had at the source"
+	case s.State == Unknown && s.Next == ByHand:
+		return ""
+	case s.State == Unknown:
+		return w.truth(Unknown)
 	}
-	bad := func(can bool, name string, does func(*world)) {
-		if can && w.faults > 0 {
-			ms = append(ms, move{name, func(w *world) { w.faults--; does(w) }, true})
-		}
-	}
-	link := !w.cut && !w.dst.gone && !w.src.gone && w.dst.status != vm.StatusFailed
-	src, dst := w.src, w.dst
-	if w.method == vm.Offline {
-		w.offlineMoves(add, bad)
-	} else {
-		w.liveMoves(add, link)
-	}
-	bad(!w.cut, "link cut", func(w *world) { w.cut = true })
-	bad(!src.gone, "source dies", func(w *world) { w.src.die(); w.src.mute = false })
-	bad(!dst.gone, "destination dies", func(w *world) { w.dst.die(); w.dst.mute = false })
-	if w.mutes > 0 {
-		ms = append(ms, move{"source mute", func(w *world) { w.mutes--; w.src.mute = !w.src.gone }, true},
-			move{"destination mute", func(w *world) { w.mutes--; w.dst.mute = !w.dst.gone }, true})
-	}
-	if src.mute {
-		ms = append(ms, move{"source answers", func(w *world) { w.src.mute = false }, false})
-	}
-	if dst.mute {
-		ms = append(ms, move{"destination answers", func(w *world) { w.dst.mute = false }, false})
-	}
-	return ms
-}
-
-func (w *world) liveMoves(add func(bool, string, func(*world)), link bool) {
-	src, dst := w.src, w.dst
-	busy := !src.gone && (src.status == vm.StatusSetup || src.status == vm.StatusActive || src.status == vm.StatusDevice)
-	add(busy && link && src.status == vm.StatusSetup, "memory flows", func(w *world) {
-		w.src.set(vm.StatusActive)
-		w.dst.set(vm.StatusActive)
-	})
-	add(w.copies() && link && w.pass < 2, "pass", func(w *world) {
-		w.pass++
-		w.src.tell(note{kind: vm.EventPass, pass: w.pass})
-	})
-	add(w.copies() && link && w.readings > 0, "reading", func(w *world) {
-		w.readings--
-		w.src.tell(note{kind: vm.EventProgress, pass: w.pass})
-	})
-	add(w.copies() && link, "source stops", func(w *world) {
-		w.src.go_("finish-migrate")
-		w.src.set(vm.StatusDevice)
-	})
-	stopped := src.status == vm.StatusDevice
-	add(stopped && link && !w.handed, "all is sent", func(w *world) { w.handed = true })
-	add(stopped && w.handed && (dst.status == vm.StatusCompleted || w.loose), "source completes", func(w *world) {
-		w.src.go_(vm.RunStatePostmigrate)
-		w.src.set(vm.StatusCompleted)
-	})
-	add(w.handed && dst.status == vm.StatusActive, "destination has all", func(w *world) {
-		w.all = true
-		if w.stopped {
-			w.dst.run = vm.RunStatePaused
-		} else {
-			w.runThere()
-		}
-		w.dst.set(vm.StatusCompleted)
-	})
-	// Without a return path a destination can fail to load what the source thinks it has given away.
-	add(w.handed && dst.status == vm.StatusActive && w.loose && w.faults > 0, "destination fails to load", func(w *world) {
-		w.faults--
-		w.failDestination(false)
-	})
-	add(w.want && w.copies() && link, "post-copy begins", func(w *world) {
-		w.src.go_("finish-migrate")
-		w.src.set(vm.StatusPostcopyActive)
-	})
-	add(src.status == vm.StatusPostcopyActive && link && dst.status == vm.StatusActive, "post-copy runs", func(w *world) {
-		w.runThere()
-		w.dst.set(vm.StatusPostcopyActive)
-	})
-	add(src.status == vm.StatusPostcopyActive && link && dst.status == vm.StatusPostcopyActive, "post-copy ends",
-		func(w *world) { w.all = true; w.dst.set(vm.StatusCompleted) })
-	add(src.status == vm.StatusPostcopyActive && w.all, "source is done", func(w *world) {
-		w.src.go_(vm.RunStatePostmigrate)
-		w.src.set(vm.StatusCompleted)
-	})
-	add(!src.gone && src.status == vm.StatusPostcopyActive && !link && !w.all, "source pauses", func(w *world) {
-		w.src.set(vm.StatusPostcopyPaused)
-	})
-	dark := w.cut || src.gone || src.status == vm.StatusPostcopyPaused || src.status == vm.StatusFailed ||
-		src.status == vm.StatusCancelled
-	add(!dst.gone && dst.status == vm.StatusPostcopyActive && !w.all && dark, "destination pauses", func(w *world) {
-		w.dst.set(vm.StatusPostcopyPaused)
-	})
-	// The source notices that the stream is dead. It runs the VM again, or fails to.
-	dead := busy && !link && (!w.handed || !w.all && !w.loose && (dst.gone || dst.status == vm.StatusFailed))
-	add(dead, "source fails and runs", func(w *world) { w.failSource(vm.StatusFailed, true) })
-	add(dead && src.run != vm.RunStateRunning, "source fails and stands", func(w *world) { w.failSource(vm.StatusFailed, false) })
-	add(src.status == vm.StatusCancelling, "source is cancelled", func(w *world) { w.failSource(vm.StatusCancelled, true) })
-	// It may have sent all before, and not know: the destination then still starts the VM, or fails. The source runs the
-	// VM again in that case too, which is not modelled; here it stands.
-	doubt := stopped && w.handed && (w.cut || dst.gone) && !w.loose
-	add(doubt, "source fails in doubt", func(w *world) { w.failSource(vm.StatusFailed, false) })
-	ended := dark && !w.all && dst.status == vm.StatusActive
-	add(ended, "destination fails and ends", func(w *world) { w.failDestination(true) })
-	add(ended, "destination fails", func(w *world) { w.failDestination(false) })
-}
-
-func (w *world) offlineMoves(add, bad func(bool, string, func(*world))) {
-	done := func(w *world, k vm.ActKind, err string) {
-		w.job = ""
-		w.src.tell(note{kind: vm.EventDone, act: k, err: err})
-	}
-	src, dst := w.src, w.dst
-	add(w.job == vm.ActSave && !src.gone, "saved", func(w *world) {
-		w.file = 1
-		w.src.status = vm.StatusCompleted
-		done(w, vm.ActSave, "")
-	})
-	bad(w.job == vm.ActSave && !src.gone, "save fails", func(w *world) { done(w, vm.ActSave, "disk full") })
-	add(w.job == vm.ActCopy && !src.gone && !w.cut, "copied", func(w *world) { w.file = 2; done(w, vm.ActCopy, "") })
-	add(w.job == vm.ActCopy && (src.gone || w.cut), "copy fails", func(w *world) { done(w, vm.ActCopy, "no link") })
-	add(w.job == vm.ActSave && src.gone, "save ends", func(w *world) { done(w, vm.ActSave, "source gone") })
-	add(w.job == vm.ActRestore && !dst.gone, "restored", func(w *world) {
-		w.file, w.all = 3, true
-		w.dst.run, w.dst.status = vm.RunStatePaused, vm.StatusCompleted
-		done(w, vm.ActRestore, "")
-	})
-	add(w.job == vm.ActRestore && dst.gone, "restore ends", func(w *world) { done(w, vm.ActRestore, "destination gone") })
+	return ""
 }
 
 // check says what must hold at every moment.

@@ -220,7 +220,7 @@ func (c *kase) recovers() {
 	if err := c.f.Hypervisor.Do(c.ctx, vm.Act{Kind: vm.ActBandwidth, Method: vm.PostCopy}); err != nil { // the rest need not be slow
 		c.t.Errorf("lift the cap: %v", err)
 	}
-	res, err := migrate.Run(c.ctx, c.f.Hypervisor, migrate.Recovery(), migrate.Watch{})
+	res, err := migrate.Run(c.ctx, c.f.Hypervisor, migrate.Recovery(migrate.Last{}), migrate.Watch{})
 	if err != nil || res.State != migrate.Completed {
 		c.t.Errorf("state %s, %s, %v; want %s", res.State, res.Reason, err, migrate.Completed)
 	}
