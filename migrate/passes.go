@@ -140,6 +140,9 @@ func (m *Machine) switchOver(now time.Time, why string) []vm.Act {
 // refused one is asked for again at the next pass; QEMU takes it any number of times.
 func (m *Machine) post(now time.Time, why string) []vm.Act {
 	m.postcopy, m.postAgain = true, false
-	m.note(now, "switch to post-copy: "+why)
+	m.note(now, "switch to post-copy: "+why+"; "+risk)
 	return []vm.Act{m.act(vm.ActPostcopy)}
 }
+
+// risk is what the switch to post-copy costs where things go wrong after it.
+const risk = "from here on the VM is lost if a host ends before all of its memory is at the destination, and nothing can be cancelled"

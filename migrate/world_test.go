@@ -207,6 +207,9 @@ func (w *world) do(a vm.Act) (ok bool) {
 		case w.job == vm.ActSave, w.method == vm.Offline && w.src.status == vm.StatusActive:
 			w.job = ""
 			w.src.set(vm.StatusCancelled)
+		case w.job == vm.ActRestore: // its pipe is closed
+			w.job = ""
+			w.failDestination(false)
 		case w.job != "":
 			w.job = ""
 		case w.method != vm.Offline && !over(w.src.status) && w.src.status != vm.StatusCompleted && !w.handed:

@@ -102,6 +102,11 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
 		return "multifd does not go with post-copy"
 	}
+	if m.Postcopies() || params.Postcopy {
+		if why := p.cramped(); why != "" {
+			return why
+		}
+	}
 	if params.Multifd > 0 {
 		return skipsMultifd(p.Source.Version, p.Destination.Version)
 	}
