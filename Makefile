@@ -56,9 +56,11 @@ forecast: build
 	$(GO) run ./studies/first-moves forecast
 	$(GO) run ./studies/first-moves tables
 
-# Hosts that are machines with KVM of their own, inside TCG: slow, before a release and whenever the drivers change.
+# Hosts that are machines with KVM of their own, inside TCG: an hour or more, before a release and whenever the drivers change.
+# The study goes on where it stopped; its results are kept.
 test-kvm: build
 	$(GO) test -tags kvm -count=1 -timeout 30m ./lab/vmhost
+	$(GO) run ./studies/kvm-hosts
 
 # Every fuzz target for a while each.
 FUZZTIME ?= 20s

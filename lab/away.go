@@ -28,6 +28,8 @@ type Hosts struct {
 	Guest  string // its address on that, such as "192.168.7.50/24"
 	Device string // of the migrations' network, which is shaped and counted; empty: neither
 	QEMU   string // program on both; empty: qemu-system-x86_64
+	Look   string // a walm on both, which looks at the guest's memory there; empty: QEMU is asked from here
+	Client string // network namespace of this machine that reaches the guest; empty: the one that walm is in
 }
 
 // away is the site of a lab on real hosts.
@@ -193,9 +195,17 @@ func (a *away) guest() string {
 	return p.Addr().String()
 }
 
-func (a *away) client(f func() error) error { return f() }
+func (a *away) client(f func() error) error {
+	if a.Client == "" {
+		return f()
+	}
+	return netlab.Do(a.Client, f)
+}
 
-func (a *away) eye(_ context.Context, m *machine) (Eye, error) {
+func (a *away) eye(ctx context.Context, m *machine) (Eye, error) {
+	if a.Look != "" {
+		return a.look(ctx, m)
+	}
 	return func(ctx context.Context, samples int, windows []time.Duration) (vm.Trace, error) {
 		eye := observe.Sampling{Sampler: m.vm, Samples: samples, Windows: windows}
 		return eye.Look(ctx)

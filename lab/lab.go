@@ -242,8 +242,9 @@ func Initramfs(cache debian.Cache, kernel debian.Kernel) (string, error) {
 	return path, os.Rename(file.Name(), path)
 }
 
-// bootPatience is far more than a guest takes to boot under TCG on a loaded machine (2 to 4 s on an idle one).
-const bootPatience = 2 * time.Minute
+// bootPatience is far more than a guest takes to boot under TCG (2 to 4 s on an idle machine), or under KVM of a host that is itself
+// emulated (20 to 60 s).
+const bootPatience = 4 * time.Minute
 
 func (l *Lab) boot(ctx context.Context, step func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
@@ -40,4 +41,11 @@ func (l *Lab) Shape(rate vm.Rate) error {
 	}
 	l.Spec.Link = rate
 	return nil
+}
+
+// Pace is how much work the guest does a second, by its own word over two seconds from now.
+func (l *Lab) Pace(ctx context.Context) (float64, error) {
+	began := time.Now()
+	err := pause(ctx, 2*time.Second)
+	return pace(l.guest.since(began, l.current.host), time.Now()), err
 }

@@ -19,8 +19,8 @@ type VM struct {
 	Path string // of the QMP socket
 	conn *qmp.Conn
 	born uint64 // when its process began (procfs.Started), 0 where that is not known
-	// The QEMU is another host's and Path leads there: no process here is its own, and its clock is not this one.
-	forwarded bool
+	// Of a QEMU that is another host's and that Path leads to, no process here is its own, and its clock is not this one.
+	clock clock
 }
 
 // Scheme is how a QEMU process is named on the command line: qmp+unix:///run/a.qmp.
@@ -51,7 +51,7 @@ func Open(ctx context.Context, path string) (*VM, error) {
 		c.Close()
 		return nil, explain(path, err)
 	}
-	v := &VM{Features: f, Path: path, conn: c}
+	v := &VM{Features: f, Path: path, conn: c, clock: clock{forwarded: forwards(c.Peer())}}
 	v.born, _ = procfs.Started(v.PID()) // a process that is another user's tells it too; one that is gone is found to be
 	return v, nil
 }
@@ -60,7 +60,7 @@ func Open(ctx context.Context, path string) (*VM, error) {
 func OpenForwarded(ctx context.Context, path string) (*VM, error) {
 	v, err := Open(ctx, path)
 	if err == nil {
-		v.forwarded, v.born = true, 0
+		v.clock.forwarded, v.born = true, 0
 	}
 	return v, err
 }
@@ -84,7 +84,7 @@ func (v *VM) Close() error { return v.conn.Close() }
 
 // PID is the QEMU process, 0 where it is not known.
 func (v *VM) PID() int {
-	if v.forwarded {
+	if v.clock.forwarded {
 		return 0
 	}
 	return v.conn.Peer()
@@ -166,51 +166,6 @@ func hostAddr(answer string) (uint64, bool) {
 
 // MemorySize is the guest's RAM.
 func (v *VM) MemorySize(context.Context) (vm.Bytes, error) { return v.RAM, nil }
-
-// SampleDirtyRate measures the unique memory dirtied within a window, per second, by QEMU's page sampling with the
-// given number of pages per GiB (at most 16384). It is refused while a migration runs, which it would disturb.
-func (v *VM) SampleDirtyRate(ctx context.Context, window time.Duration, samples int) (vm.Rate, error) {
-	status, err := v.migration(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if status.active() {
-		return 0, fmt.Errorf("sample the dirty rate of %s: a migration is %s", v.Path, status.Status)
-	}
-	args := map[string]any{"calc-time": int64(window / time.Second), "sample-pages": samples}
-	if v.sampleMode {
-		args["mode"] = dirtyRateMode
-	}
-	if window%time.Second != 0 || window < time.Second {
-		if !v.millisecond {
-			return 0, fmt.Errorf("sample the dirty rate over %s: %w: this QEMU takes whole seconds", window, errors.ErrUnsupported)
-		}
-		args["calc-time"], args["calc-time-unit"] = window.Milliseconds(), "millisecond"
-	}
-	if err := v.conn.Do(ctx, "calc-dirty-rate", args, nil); err != nil {
-		return 0, err
-	}
-	wait := time.NewTimer(window)
-	defer wait.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-wait.C:
-		}
-		var r struct {
-			Status string
-			Rate   *int64 `json:"dirty-rate"` // MiB/s
-		}
-		if err := v.conn.Do(ctx, "query-dirty-rate", nil, &r); err != nil {
-			return 0, err
-		}
-		if r.Status == "measured" && r.Rate != nil {
-			return vm.Rate(*r.Rate) * vm.Rate(vm.MiB), nil
-		}
-		wait.Reset(20 * time.Millisecond)
-	}
-}
 
 // Abort cancels a migration that something else has begun, and returns when the VM is known to run here.
 func (v *VM) Abort(ctx context.Context) error {

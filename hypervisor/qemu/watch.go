@@ -87,10 +87,7 @@ func (v *VM) ended() bool {
 }
 
 func (w *watcher) translate(ctx context.Context, e qmp.Event) {
-	out := vm.Event{At: e.At, Side: w.side}
-	if out.At.IsZero() || w.vm.forwarded { // two hosts have two clocks
-		out.At = e.Received
-	}
+	out := vm.Event{At: w.vm.clock.at(e), Side: w.side}
 	switch e.Name {
 	case "STOP":
 		out.Kind = vm.EventStop

@@ -22,7 +22,7 @@ func (c Cache) System(ctx context.Context, suite Suite, progress func(string)) (
 	name := "system-" + string(suite)
 	err := c.fetch(ctx, bundle{
 		name: name, suite: suite, bare: true, room: vm.GiB,
-		target: []string{"qemu-system-x86", "openssh-server", "iproute2", "busybox-static"},
+		target: []string{"qemu-system-x86", "openssh-server", "iproute2", "busybox-static", "dash"},
 		keep:   systemNeeds, trim: trimSystem, check: checkSystem,
 	}, progress)
 	if err != nil {
@@ -43,7 +43,7 @@ func systemNeeds(name string) bool {
 		}
 	}
 	for _, p := range []string{"lib", "zlib1g", "qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios", "openssh-server",
-		"iproute2", "busybox-static"} {
+		"iproute2", "busybox-static", "dash"} {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
@@ -60,7 +60,7 @@ func checkSystem(ctx context.Context, root string) (string, error) {
 	if err := mergeUsr(root); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"usr/sbin/sshd", "usr/bin/ip", "usr/sbin/tc", "usr/bin/busybox"} {
+	for _, name := range []string{"usr/sbin/sshd", "usr/bin/ip", "usr/sbin/tc", "usr/bin/busybox", "usr/bin/dash"} {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 			return "", err
 		}

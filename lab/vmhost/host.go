@@ -22,6 +22,9 @@ import (
 // Memory of a host. Its system takes 150 MiB of it, and twice that while it boots.
 const Memory = 1536 * vm.MiB
 
+// Bridge is the one in every host that its guests join.
+const Bridge = "br0"
+
 // CPUs of a host: one for the guest's vCPU, one for what QEMU does meanwhile.
 const CPUs = 2
 
@@ -134,4 +137,17 @@ func (h *Host) Off() error {
 	}
 	<-h.ended
 	return nil
+}
+
+// IsOn says whether the host is on.
+func (h *Host) IsOn() bool {
+	if h.ended == nil {
+		return false
+	}
+	select {
+	case <-h.ended:
+		return false
+	default:
+		return true
+	}
 }

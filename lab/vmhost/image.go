@@ -19,7 +19,7 @@ import (
 var initScript []byte
 
 // programs of a host, as the packages have them.
-var programs = []string{"usr/bin/qemu-system-x86_64", "usr/sbin/sshd", "usr/bin/ip", "usr/sbin/tc"}
+var programs = []string{"usr/bin/qemu-system-x86_64", "usr/sbin/sshd", "usr/bin/ip", "usr/sbin/tc", "usr/bin/dash"}
 
 // firmware is what QEMU opens for a q35 that boots a kernel.
 var firmware = []string{"usr/share/seabios/bios-256k.bin", "usr/share/qemu/linuxboot_dma.bin", "usr/share/qemu/kvmvapic.bin"}

@@ -1,6 +1,8 @@
-#!/usr/bin/busybox sh
-# The first process of a host. The kernel puts ADDRESS (with its prefix) and NAME of its command line into the environment.
+#!/usr/bin/dash
+# The first process of a host. The kernel puts ADDRESS (with its prefix), NAME and MAC of its command line into the environment.
+# The shell is dash: busybox's runs its own ip instead of the one in PATH.
 export PATH=/usr/sbin:/usr/bin
+/usr/bin/busybox ln -s dash /usr/bin/sh
 /usr/bin/busybox --install -s /usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

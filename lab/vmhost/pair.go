@@ -34,9 +34,24 @@ type Pair struct {
 	id       string
 }
 
-// runDir holds a folder a pair. What a killed owner leaves is nothing but files and namespaces: its hosts die with it, and
-// the namespaces have names that lab.Reap knows.
+// runDir holds a folder a pair.
 const runDir = "/run/walm/vmhost"
+
+// reap removes what pairs have left whose owner was killed: files and namespaces, since hosts die with their owner. A pair's
+// name ends in its owner's pid.
+func reap() error {
+	left, err := os.ReadDir(runDir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, d := range left {
+		_, pid, _ := strings.Cut(d.Name(), "x")
+		if _, gone := os.Stat("/proc/" + pid); pid != "" && errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, netlab.Remove(d.Name()), os.RemoveAll(filepath.Join(runDir, d.Name())))
+		}
+	}
+	return err
+}
 
 // New makes the network, the keys and the hosts' system. It fetches what is missing.
 func New(ctx context.Context, spec Spec, step func(string)) (_ *Pair, err error) {
@@ -52,6 +67,9 @@ func New(ctx context.Context, spec Spec, step func(string)) (_ *Pair, err error)
 	cache, err := debian.DefaultCache()
 	if err != nil {
 		return nil, err
+	}
+	if err := reap(); err != nil {
+		return nil, fmt.Errorf("clear what an earlier pair left: %w", err)
 	}
 	b := make([]byte, 2)
 	_, _ = rand.Read(b)

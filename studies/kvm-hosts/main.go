@@ -1,0 +1,90 @@
+// Command kvm-hosts moves guests under real KVM between two machines with kernels and clocks of their own (lab/vmhost),
+// switches either off in each phase of a move, and keeps what every cell saw in cells.jsonl. It goes on where it stopped.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"walm/lab/vmhost"
+	"walm/vm"
+)
+
+func main() {
+	dir := flag.String("dir", "studies/kvm-hosts", "folder of the results")
+	walm := flag.String("walm", "./walm", "walm's program, which is put on the hosts: build it with make")
+	n := flag.Int("n", 3, "repetitions of each cell")
+	only := flag.String("only", "", "kinds of cells, with commas: "+strings.Join(kinds(), ", ")+" (default: all)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *dir, *walm, *n, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "kvm-hosts:", err)
+		os.Exit(1)
+	}
+}
+
+// kind is a part of the study: it carries out its cells that have no result yet.
+type kind struct {
+	name string
+	run  func(context.Context, *study) error
+}
+
+func parts() []kind {
+	return []kind{{"move", moves}, {"look", looks}, {"clocks", clocks}, {"off", switchedOff}}
+}
+
+func kinds() (names []string) {
+	for _, k := range parts() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func run(ctx context.Context, dir, walm string, n int, only string) error {
+	program, err := filepath.Abs(walm)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(program); err != nil {
+		return fmt.Errorf("find walm's program: %w; build it with make", err)
+	}
+	cells, err := read(filepath.Join(dir, "cells.jsonl"))
+	if err != nil {
+		return err
+	}
+	s := &study{cells: cells, n: n}
+	pair, err := vmhost.New(ctx, vmhost.Spec{Link: linkRate, Extra: map[string]string{walmThere[1:]: program}}, s.say)
+	if err != nil {
+		return err
+	}
+	s.pair = pair
+	defer func() { err = errors.Join(err, s.labDown(), pair.Down()) }()
+	if err := os.Setenv("PATH", pair.Path()); err != nil {
+		return err
+	}
+	for _, k := range parts() {
+		if only == "" || strings.Contains(","+only+",", ","+k.name+",") {
+			if err := k.run(ctx, s); err != nil {
+				return errors.Join(fmt.Errorf("%s: %w", k.name, err), tables(dir, s.cells))
+			}
+		}
+	}
+	return tables(dir, s.cells)
+}
+
+const (
+	linkRate  = vm.Gbit / 10
+	walmThere = "/usr/bin/walm"
+)
+
+func (s *study) say(what string) {
+	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format("15:04:05"), what)
+}
