@@ -136,7 +136,7 @@ func (p *Pair) makeKeys(ctx context.Context) error {
 		return fmt.Errorf("%w: install openssh-client", err)
 	}
 	config := fmt.Sprintf("Host host-*\n\tUser root\n\tIdentityFile %[1]s/user\n\tIdentitiesOnly yes\n\tUserKnownHostsFile %[1]s/known\n"+
-		"\tStrictHostKeyChecking yes\n\tLogLevel ERROR\n", p.Dir)
+		"\tStrictHostKeyChecking yes\n\tLogLevel ERROR\n\tServerAliveCountMax 24\n", p.Dir)
 	known := ""
 	for _, h := range []*Host{p.A, p.B} {
 		config += fmt.Sprintf("Host %s\n\tHostName %s\n", h.Target(), h.Address)
