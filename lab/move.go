@@ -50,6 +50,7 @@ func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
 	}
 	l.next = to
 	l.pair = qemu.NewPair(l.current.vm, to.vm, l.listen(to.host), l.state.dir())
+	l.pair.Courier = l.site.courier(l.current, to)
 	l.pair.CopyDisks = l.Spec.Storage == experiment.Copied
 	return l.pair, nil
 }

@@ -30,6 +30,8 @@ type site interface {
 	link() *vm.Link
 	// shape limits each host's link; zero lifts the limit.
 	shape(vm.Rate) error
+	// courier carries the state of an offline move from one host to the other; nil where that is not needed.
+	courier(from, to *machine) *qemu.Courier
 	// count reads what leaves a host until ctx ends. None where that is not known.
 	count(ctx context.Context, from netlab.Side) []measure.Count
 	down() error
@@ -104,6 +106,8 @@ func (h here) eye(ctx context.Context, m *machine) (Eye, error) {
 func (h here) link() *vm.Link { return nil }
 
 func (h here) shape(rate vm.Rate) error { return h.net.Shape(rate) }
+
+func (h here) courier(_, _ *machine) *qemu.Courier { return nil }
 
 // count leaves out a reading that fails.
 func (h here) count(ctx context.Context, from netlab.Side) (counts []measure.Count) {

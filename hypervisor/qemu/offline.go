@@ -23,6 +23,7 @@ import (
 type offline struct {
 	saved, copied string // the files
 	rate          vm.Rate
+	apart         bool // the files are on other hosts, see Courier
 	ctx           context.Context
 	cancel        context.CancelFunc
 }
@@ -40,6 +41,10 @@ func (p *Pair) newFolder() string {
 }
 
 func (p *Pair) prepareOffline(params vm.Params) error {
+	if p.apart() {
+		p.prepareApart()
+		return nil
+	}
 	dir := p.newFolder()
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder for the state file: %w", err)
@@ -95,6 +100,9 @@ func (p *Pair) offlineAct(ctx context.Context, a vm.Act) error {
 
 // save has the source write its state into a pipe, and the pipe into the file.
 func (p *Pair) save(ctx context.Context, o *offline) (func() error, error) {
+	if o.apart {
+		return p.saveApart(ctx, o)
+	}
 	file, err := os.OpenFile(o.saved, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -147,6 +155,9 @@ func (p *Pair) saveWithDisks(ctx context.Context, o *offline) (func() error, err
 // restore has the destination read its state from a pipe that the file goes into. It ends once the VM stands there,
 // stopped as it was when it was saved.
 func (p *Pair) restore(ctx context.Context, o *offline) (func() error, error) {
+	if o.apart {
+		return p.restoreApart(ctx, o)
+	}
 	file, err := os.Open(o.copied)
 	if err != nil {
 		return nil, err
@@ -219,6 +230,9 @@ func (v *VM) settled(ctx context.Context) error {
 
 // copy sends the file from the source's network namespace to a listener in the destination's.
 func (p *Pair) copy(o *offline) error {
+	if o.apart {
+		return p.Courier.Copy(o.ctx)
+	}
 	file, err := os.Open(o.saved)
 	if err != nil {
 		return err

@@ -15,10 +15,11 @@ import (
 // what it sees; it decides nothing.
 type Pair struct {
 	Source, Destination *VM
-	Listen              string // HOST:PORT on which the destination listens
-	StateDir            string // offline: folder for the state file, on both hosts
-	CopyDisks           bool   // the hosts share no disks: copy them first, to the port after that of Listen
-	TLS                 *TLS   // nil: as the owner of both has set it, which is plain unless they have
+	Listen              string   // HOST:PORT on which the destination listens
+	StateDir            string   // offline: folder for the state file, on both hosts
+	Courier             *Courier // offline between other hosts; nil: nobody carries the state
+	CopyDisks           bool     // the hosts share no disks: copy them first, to the port after that of Listen
+	TLS                 *TLS     // nil: as the owner of both has set it, which is plain unless they have
 
 	events   chan vm.Event
 	backlog  *backlog.Backlog[vm.Event]

@@ -77,8 +77,10 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 			return why
 		}
 	}
-	if m == vm.Offline && (p.Source.clock.forwarded || p.Destination.clock.forwarded) {
-		return "the state goes through pipes that walm hands to QEMU, and these do not reach another host"
+	if m == vm.Offline && p.apart() {
+		if why := p.unableApart(); why != "" {
+			return why
+		}
 	}
 	if m == vm.Offline && p.TLS != nil {
 		return offlinePlain
