@@ -92,45 +92,87 @@ func (h *Hosts) needs(machine, accelerator string, memory vm.Bytes) hosts.Needs 
 // goAway connects to the hosts, asks what they have, and gives each its folder with what the guest boots from.
 func (l *Lab) goAway(ctx context.Context, h *Hosts, kernel, initrd string) (*away, error) {
 	a := &away{Hosts: h, state: &l.state, speed: l.Spec.Link, folders: map[netlab.Side]hosts.Folder{}, facts: map[netlab.Side]hosts.Facts{}}
+	type met struct {
+		side   netlab.Side
+		facts  hosts.Facts
+		folder hosts.Folder
+		err    error
+	}
+	both := make(chan met, 2)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n := 0
+	var all []error
 	for side, target := range map[netlab.Side]string{netlab.A: h.A, netlab.B: h.B} {
 		host := hosts.Host{Target: target, Control: filepath.Join(l.state.dir(), string(side)+".ssh")}
-		cmd := host.Master()
-		said, err := os.Create(host.Control + ".log")
-		if err != nil {
-			return a, err
-		}
-		cmd.Stdout, cmd.Stderr = said, said
-		ended, err := l.start("", cmd)
-		said.Close()
-		if err != nil {
-			return a, fmt.Errorf("run ssh: %w; install openssh-client", err)
-		}
-		if err := host.Await(ctx, ended); err != nil {
-			text, _ := os.ReadFile(said.Name())
-			return a, fmt.Errorf("reach %s: %w: %s; try: ssh -o BatchMode=yes %s true", target, err, tail(text), target)
-		}
-		if a.facts[side], err = host.Ask(ctx, h.needs(l.Spec.Machine, l.Spec.Accelerator, l.Spec.Memory)); err != nil {
-			return a, err
-		}
+		ended, err := l.connect(host)
 		// Not where labs of that machine's own are, which its walm clears away.
 		folder := Folder{target, fmt.Sprintf("/run/walm/hosts/%s-%s", l.state.ID, side)}
 		l.state.Folders = append(l.state.Folders, folder)
-		if err := l.state.save(); err != nil {
-			return a, err
+		if err = errors.Join(err, l.state.save()); err != nil {
+			all = append(all, err)
+			break
 		}
-		if a.folders[side], err = hosts.MakeFolder(ctx, host, folder.Path); err != nil {
-			return a, err
+		n++
+		go func() {
+			m := met{side: side}
+			m.facts, m.folder, m.err = l.furnish(ctx, host, ended, folder.Path, kernel, initrd)
+			both <- m
+		}()
+	}
+	for range n {
+		m := <-both
+		if m.err != nil {
+			cancel()
 		}
-		for name, path := range map[string]string{"kernel": kernel, "initrd": initrd} {
-			if err := a.put(ctx, side, name, path); err != nil {
-				return a, err
-			}
-		}
+		a.facts[m.side], a.folders[m.side] = m.facts, m.folder
+		all = append(all, m.err)
+	}
+	if err := errors.Join(all...); err != nil {
+		return a, err
 	}
 	if x, y := a.facts[netlab.A].QEMU, a.facts[netlab.B].QEMU; x != y {
 		return a, fmt.Errorf("%s has QEMU %s and %s has %s: the guest moves both ways, so install the same, or name one with --qemu", h.A, x, h.B, y)
 	}
 	return a, a.shape(l.Spec.Link)
+}
+
+// connect begins the shared connection to a host.
+func (l *Lab) connect(host hosts.Host) (ended <-chan struct{}, err error) {
+	cmd := host.Master()
+	said, err := os.Create(host.Control + ".log")
+	if err != nil {
+		return nil, err
+	}
+	defer said.Close()
+	cmd.Stdout, cmd.Stderr = said, said
+	if ended, err = l.start("", cmd); err != nil {
+		return nil, fmt.Errorf("run ssh: %w; install openssh-client", err)
+	}
+	return ended, nil
+}
+
+// furnish asks a host what it has, and gives it its folder with what the guest boots from.
+func (l *Lab) furnish(ctx context.Context, host hosts.Host, ended <-chan struct{}, at, kernel, initrd string) (hosts.Facts, hosts.Folder, error) {
+	var none hosts.Folder
+	if err := host.Await(ctx, ended); err != nil {
+		text, _ := os.ReadFile(host.Control + ".log")
+		return hosts.Facts{}, none, fmt.Errorf("reach %s: %w: %s; try: ssh -o BatchMode=yes %s true", host.Target, err, tail(text), host.Target)
+	}
+	facts, err := host.Ask(ctx, l.Spec.Hosts.needs(l.Spec.Machine, l.Spec.Accelerator, l.Spec.Memory))
+	if err != nil {
+		return facts, none, err
+	}
+	folder, err := hosts.MakeFolder(ctx, host, at)
+	if err != nil {
+		return facts, none, err
+	}
+	for name, path := range map[string]string{"kernel": kernel, "initrd": initrd} {
+		if err := put(ctx, folder, name, path); err != nil {
+			return facts, folder, err
+		}
+	}
+	return facts, folder, nil
 }
 
 func (h *Hosts) program() string {
@@ -140,13 +182,13 @@ func (h *Hosts) program() string {
 	return "qemu-system-x86_64"
 }
 
-func (a *away) put(ctx context.Context, side netlab.Side, name, path string) error {
+func put(ctx context.Context, f hosts.Folder, name, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return a.folders[side].Put(ctx, a.folders[side].In(name), io.Reader(file))
+	return f.Put(ctx, f.In(name), io.Reader(file))
 }
 
 func (a *away) begin(ctx context.Context, m *machine, c qemu.Config) error {
