@@ -242,12 +242,19 @@ func Initramfs(cache debian.Cache, kernel debian.Kernel) (string, error) {
 	return path, os.Rename(file.Name(), path)
 }
 
-// bootPatience is far more than a guest takes to boot under TCG (2 to 4 s on an idle machine), or under KVM of a host that is itself
-// emulated (20 to 60 s).
-const bootPatience = 4 * time.Minute
+// bootPatience is far more than a guest takes to boot under TCG on a loaded machine (2 to 4 s on an idle one), and
+// farBootPatience under KVM of hosts that are themselves emulated on one (20 to 200 s).
+const (
+	bootPatience    = 2 * time.Minute
+	farBootPatience = 12 * time.Minute
+)
 
 func (l *Lab) boot(ctx context.Context, step func(string)) error {
-	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	patience := bootPatience
+	if l.Spec.Hosts != nil {
+		patience = farBootPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	step(fmt.Sprintf("booting a guest with %v in QEMU %s", l.config.RAM, l.state.QEMU))
 	if err := l.meet(l.Spec.Workload); err != nil {

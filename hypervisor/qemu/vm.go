@@ -38,8 +38,13 @@ func ParseURI(uri string) (string, error) {
 	return path, nil
 }
 
+// farPatience bounds the same of another host's QEMU, whose description of itself alone, 200 KB, comes a long way.
+const farPatience = time.Minute
+
 // Open connects to the QMP socket at path and finds out what is there.
-func Open(ctx context.Context, path string) (*VM, error) {
+func Open(ctx context.Context, path string) (*VM, error) { return open(ctx, path, patience) }
+
+func open(ctx context.Context, path string, patience time.Duration) (*VM, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c, err := qmp.Dial(ctx, path)
@@ -58,7 +63,7 @@ func Open(ctx context.Context, path string) (*VM, error) {
 
 // OpenForwarded connects to the QMP socket of a QEMU on another host, which path leads to.
 func OpenForwarded(ctx context.Context, path string) (*VM, error) {
-	v, err := Open(ctx, path)
+	v, err := open(ctx, path, farPatience)
 	if err == nil {
 		v.clock.forwarded, v.born = true, 0
 	}

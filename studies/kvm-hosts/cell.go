@@ -24,6 +24,8 @@ type Cell struct {
 	Load float64 // of the machine under all this, one minute, before
 	OK   bool    // all that was expected of the cell was seen
 	Not  string  `json:",omitempty"` // what was not
+	// Again: the cell did not come to its point, such as hosts that were too slow to be asked. It is kept, and tried again.
+	Again bool `json:",omitempty"`
 
 	Method    vm.Method      `json:",omitempty"`
 	Rep       int            `json:",omitempty"`
@@ -122,13 +124,20 @@ func read(path string) (*cells, error) {
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
 			return nil, fmt.Errorf("%s, result %d: %w; remove the line to have that cell repeated", path, len(c.all)+1, err)
 		}
-		c.all, c.done[one.Key] = append(c.all, one), true
+		c.took(one)
 	}
 	return c, lines.Err()
 }
 
+func (c *cells) took(one Cell) {
+	c.all = append(c.all, one)
+	if !one.Again {
+		c.done[one.Key] = true
+	}
+}
+
 // add keeps a result, on the disk before the next cell begins. A failed one is kept as well, and is not tried again unless
-// its line is removed.
+// its line is removed or it did not come to its point.
 func (c *cells) add(one Cell) error {
 	text, err := json.Marshal(one)
 	if err != nil {
@@ -139,6 +148,6 @@ func (c *cells) add(one Cell) error {
 		return err
 	}
 	_, err = f.Write(append(text, '\n'))
-	c.all, c.done[one.Key] = append(c.all, one), true
+	c.took(one)
 	return errors.Join(err, f.Sync(), f.Close())
 }

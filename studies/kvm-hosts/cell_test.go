@@ -38,6 +38,10 @@ func TestCellsGoOn(t *testing.T) {
 	if s := (&study{cells: again}); s.cells.done["move/pre-copy/1"] {
 		t.Error("another repetition is done as well")
 	}
+	slow := Cell{Key: "move/hybrid/0", Again: true}
+	if err := again.add(slow); err != nil || again.done[slow.Key] || len(again.all) != 2 {
+		t.Errorf("what did not come to its point counts as done: %v", err)
+	}
 	if err := os.WriteFile(path, []byte(`{"Key":"x"`), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func carry(ctx context.Context, s *study, c *Cell, m vm.Method) (rec move.Record
 	c.fill(rec)
 	c.Method = m
 	if err != nil {
-		c.Error = err.Error()
+		c.Error, c.Again = err.Error(), c.Result == ""
 	}
 	return rec, nil
 }

@@ -90,7 +90,9 @@ func (s *study) cutIn(ctx context.Context, c *Cell, x cut) error {
 		}
 	}
 	if r, err = l.Request(ctx, r); err != nil {
-		return err
+		c.Error, c.Again = err.Error(), true
+		c.expect(false, "%v", err)
+		return nil
 	}
 	rec, err := move.Do(ctx, r)
 	said := time.Now()
@@ -99,7 +101,8 @@ func (s *study) cutIn(ctx context.Context, c *Cell, x cut) error {
 		c.Error = err.Error()
 	}
 	if at.IsZero() {
-		c.expect(false, "the move was never %s", x.phase)
+		c.Again = true
+		c.expect(false, "the move was never %s: %s", x.phase, c.Error)
 		return nil
 	}
 	c.Took = said.Sub(at)

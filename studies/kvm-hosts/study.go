@@ -18,7 +18,7 @@ import (
 const guestMemory = 192 * vm.MiB
 
 // patience is far longer than a cell takes on a loaded machine.
-const patience = 12 * time.Minute
+const patience = 25 * time.Minute
 
 type study struct {
 	cells *cells
