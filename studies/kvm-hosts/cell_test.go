@@ -57,7 +57,7 @@ func TestRender(t *testing.T) {
 		{Key: "move/pre-copy/0", Kind: "move", Result: "moved", OK: true, TMT: 2 * time.Second,
 			Forecast: &Forecast{TMT: time.Second, TMTLo: time.Second, TMTHi: -1}},
 	})
-	for _, want := range []string{"3 cells, 2 as expected", "| 41 | nowhere |", "refused: no pipes", "**no**: no pipes", "1 (1–never)"} {
+	for _, want := range []string{"3 tries, 2 as expected, 1 not, 0 that", "| 41 | nowhere |", "refused: no pipes", "**no**: no pipes", "1 (1–never)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in:\n%s", want, text)
 		}

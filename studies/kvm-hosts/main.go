@@ -22,13 +22,27 @@ func main() {
 	walm := flag.String("walm", "./walm", "walm's program, which is put on the hosts: build it with make")
 	n := flag.Int("n", 3, "repetitions of each cell")
 	only := flag.String("only", "", "kinds of cells, with commas: "+strings.Join(kinds(), ", ")+" (default: all)")
+	printing := flag.Bool("tables", false, "only write the tables anew")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *dir, *walm, *n, *only); err != nil {
+	do := func() error { return run(ctx, *dir, *walm, *n, *only) }
+	if *printing {
+		do = func() error { return again(*dir) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "kvm-hosts:", err)
 		os.Exit(1)
 	}
+}
+
+// again writes the tables of what is known.
+func again(dir string) error {
+	cells, err := read(filepath.Join(dir, "cells.jsonl"))
+	if err != nil {
+		return err
+	}
+	return tables(dir, cells)
 }
 
 // kind is a part of the study: it carries out its cells that have no result yet.

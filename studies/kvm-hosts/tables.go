@@ -16,13 +16,17 @@ func tables(dir string, c *cells) error {
 
 func render(all []Cell) string {
 	var b strings.Builder
-	ok := 0
+	ok, over := 0, 0
 	for _, c := range all {
-		if c.OK {
+		switch {
+		case c.OK:
 			ok++
+		case c.Again:
+			over++
 		}
 	}
-	fmt.Fprintf(&b, "# What the cells saw\n\nWritten by `make test-kvm` from cells.jsonl: %d cells, %d as expected.\n", len(all), ok)
+	fmt.Fprintf(&b, "# What the cells saw\n\nWritten by `make test-kvm` from cells.jsonl: %d tries, %d as expected, %d not, %d that did not come to their "+
+		"point and are tried again.\n", len(all), ok, len(all)-ok-over, over)
 	section(&b, all, "move", "Moves under KVM, to and fro", "| cell | QEMU | load | result | TMT s | forecast (80 %) | DT s | forecast (80 %) | gap s | pages written/checked | bad |", moved)
 	section(&b, all, "clocks", "Hosts whose clocks differ", "| cell | QEMU | load | result | clocks differ by | TMT s | DT s | gap s | pages written/checked | bad |", clocked)
 	section(&b, all, "off", "A host switched off", "| method/phase/host off | QEMU | load | walm says | after s | the guest runs at | why |", offed)
@@ -45,7 +49,10 @@ func section(b *strings.Builder, all []Cell, kind, title, head string, row func(
 	fmt.Fprintf(b, "\n## %s, n = %d\n\n%s\n%s|\n", title, len(of), head, strings.Repeat("|---", strings.Count(head, "|")-1))
 	for _, c := range of {
 		verdict := "yes"
-		if !c.OK {
+		switch {
+		case c.Again:
+			verdict = "to be tried again"
+		case !c.OK:
 			verdict = "**no**: " + c.Not
 		}
 		fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s |\n", strings.TrimPrefix(c.Key, kind+"/"), c.QEMU, c.Load, strings.Join(row(c), " | "), verdict)
