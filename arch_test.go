@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"decide/peer":      {"vm", "decide"},
 	"migrate":          {"vm", "predict", "decide"},
 	"learn":            {"vm", "observe", "predict", "decide", "migrate", "measure", "move", "stats"},
-	"move":             {"vm", "observe", "predict", "decide", "decide/peer", "migrate", "measure"},
+	"move":             {"vm", "observe", "predict", "decide", "decide/peer", "migrate", "measure", "journal"},
 	"report":           {"vm", "predict", "decide", "measure", "move", "stats"},
 	"hypervisor/qemu":  {"vm", "hypervisor/qmp", "internal/..."},
 

@@ -80,8 +80,8 @@ func TestFlipped(t *testing.T) {
 			for k := range n {
 				want := fmt.Sprintf(`{"Kind":"intent","N":%d}`, k)
 				found := 0
-				for _, e := range c.entries {
-					if string(e) == want {
+				for _, e := range c.Entries {
+					if string(e.JSON) == want {
 						found++
 					}
 				}
@@ -89,12 +89,12 @@ func TestFlipped(t *testing.T) {
 					t.Fatalf("byte %d of line %d as %q: entry %d is there %d times", i, line+1, to, k, found)
 				}
 			}
-			if len(c.entries) > n || len(c.entries) < n && len(c.dropped) == 0 {
-				t.Fatalf("byte %d as %q: %s, dropped %q", i, to, c.entries, c.dropped)
+			if len(c.Entries) > n || len(c.Entries) < n && len(c.Dropped) == 0 {
+				t.Fatalf("byte %d as %q: %v, dropped %q", i, to, c.Entries, c.Dropped)
 			}
-			for _, e := range c.entries {
-				if !strings.HasPrefix(string(e), `{"Kind":"intent","N":`) || len(e) != len(`{"Kind":"intent","N":0}`) {
-					t.Fatalf("byte %d as %q: %s is believed", i, to, e)
+			for _, e := range c.Entries {
+				if !strings.HasPrefix(string(e.JSON), `{"Kind":"intent","N":`) || len(e.JSON) != len(`{"Kind":"intent","N":0}`) {
+					t.Fatalf("byte %d as %q: %v is believed", i, to, e)
 				}
 			}
 		}
@@ -106,8 +106,9 @@ func TestMissing(t *testing.T) {
 	_, text := written(t, 5)
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	c := parse(bytes.Join([][]byte{lines[0], lines[3], lines[4]}, nil))
-	if len(c.entries) != 3 || len(c.dropped) != 1 || c.dropped[0] != "before line 2: 2 entries are missing" {
-		t.Errorf("got %s, dropped %q", c.entries, c.dropped)
+	if len(c.Entries) != 3 || len(c.Dropped) != 1 || c.Dropped[0] != "before line 2: 2 entries are missing" ||
+		c.Entries[0].Gap || !c.Entries[1].Gap || c.Entries[2].Gap || c.Gap {
+		t.Errorf("got %v, dropped %q", c.Entries, c.Dropped)
 	}
 }
 
@@ -117,8 +118,19 @@ func TestGarbage(t *testing.T) {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	for _, garbage := range [][]byte{make([]byte, 4096), []byte("GIF89a\n\n\x00\xff"), lines[1][:20]} {
 		c := parse(bytes.Join([][]byte{lines[0], lines[1], garbage, lines[2]}, nil))
-		if len(c.entries) != 3 || len(c.dropped) == 0 {
-			t.Errorf("%.10q between lines: got %s, dropped %q", garbage, c.entries, c.dropped)
+		if len(c.Entries) != 3 || len(c.Dropped) == 0 {
+			t.Errorf("%.10q between lines: got %v, dropped %q", garbage, c.Entries, c.Dropped)
+		}
+	}
+}
+
+// TestGap: of a line that was being written when its writer died nothing was done, of any other that is lost something may
+// have been.
+func TestGap(t *testing.T) {
+	_, text := written(t, 2)
+	for tail, gap := range map[string]bool{"": false, `{"crc":"12`: false, "garbage\n": true, "garbage\n" + `{"crc":"12`: true, "\n \n": false} {
+		if c := parse(append(bytes.Clone(text), tail...)); c.Gap != gap || len(c.Entries) != 2 {
+			t.Errorf("behind %q: %v", tail, c)
 		}
 	}
 }

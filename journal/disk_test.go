@@ -135,8 +135,8 @@ func TestReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = open(t, dir, "web")
-	if before, _ := j.Before(); len(before) != 1 {
-		t.Errorf("got %s", before)
+	if before := j.Before(); len(before.Entries) != 1 {
+		t.Errorf("got %v", before)
 	}
 	for _, err := range []error{j.Append(entry{"intent", 1}), j.Note(entry{"state", 1}), j.Reserve(), j.Shorten(nil)} {
 		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "--state-dir") {

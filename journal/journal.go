@@ -3,7 +3,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +19,7 @@ type Journal struct {
 	vm     string
 	path   string
 	lock   *os.File
-	before contents // what was there when it was opened
+	before Contents // what was there when it was opened
 
 	mu   sync.Mutex
 	file *os.File
@@ -96,9 +95,7 @@ func (j *Journal) failed(err error) error {
 }
 
 // Before is what the journal held when it was opened, and what of it could not be read.
-func (j *Journal) Before() (entries []json.RawMessage, dropped []string) {
-	return j.before.entries, j.before.dropped
-}
+func (j *Journal) Before() Contents { return j.before }
 
 // Append writes an entry and returns once it is on the disk, with all that was noted before it.
 func (j *Journal) Append(entry any) error { return j.write(entry, true) }
@@ -212,12 +209,11 @@ func List(dir string) ([]string, error) {
 	return all, nil
 }
 
-// Read reads a journal that may be another process's. What cannot be read is told in dropped.
-func Read(path string) (entries []json.RawMessage, dropped []string, err error) {
+// Read reads a journal that may be another process's.
+func Read(path string) (Contents, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the journal: %w", err)
+		return Contents{}, fmt.Errorf("read the journal: %w", err)
 	}
-	c := parse(text)
-	return c.entries, c.dropped, nil
+	return parse(text), nil
 }

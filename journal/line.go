@@ -49,17 +49,24 @@ func decode(line []byte) (seq uint64, entry json.RawMessage, ok bool) {
 	return l.Seq, l.Entry, true
 }
 
-// contents are what a journal's file holds.
-type contents struct {
-	entries []json.RawMessage
-	dropped []string // in words, in the file's order
-	last    uint64   // number of the last entry
+// Contents are what a journal's file holds.
+type Contents struct {
+	Entries []Entry
+	Dropped []string // what could not be read, in words, in the file's order
+	// Gap says that what was dropped behind the last entry is more than a line that was being written.
+	Gap  bool
+	last uint64 // number of the last entry
+}
+
+// Entry is one entry as it was written.
+type Entry struct {
+	JSON json.RawMessage
+	Gap  bool // something before it, behind the entry before, was lost
 }
 
 // parse reads all that can be read. What cannot is told and never hides what stands before or behind it.
-func parse(text []byte) (c contents) {
+func parse(text []byte) (c Contents) {
 	n := 0
-	lost := false // a line was dropped since the last entry: a gap in the numbers is explained
 	for line := range bytes.Lines(text) {
 		n++
 		body, whole := bytes.CutSuffix(line, []byte("\n"))
@@ -70,27 +77,32 @@ func parse(text []byte) (c contents) {
 		if i := bytes.LastIndex(body, []byte(opening)); !ok && i > 0 {
 			if seq, entry, ok = decode(body[i:]); ok {
 				c.drop(n, "damaged", body[:i])
-				lost = true
 			}
 		}
 		switch {
-		case !ok && !whole:
-			c.drop(n, "torn", body)
-			lost = true
-			continue
-		case !ok:
+		case ok:
+			c.add(n, seq, entry)
+		case whole:
 			c.drop(n, "damaged", body)
-			lost = true
-			continue
+		default:
+			gap := c.Gap
+			c.drop(n, "torn", body)
+			c.Gap = gap
 		}
-		if len(c.entries) > 0 && !lost && seq > c.last+1 {
-			c.dropped = append(c.dropped, fmt.Sprintf("before line %d: %d entries are missing", n, seq-c.last-1))
-		}
-		c.entries, c.last, lost = append(c.entries, entry), seq, false
 	}
 	return c
 }
 
-func (c *contents) drop(line int, how string, text []byte) {
-	c.dropped = append(c.dropped, fmt.Sprintf("line %d, %s: %.80q", line, how, text))
+func (c *Contents) add(line int, seq uint64, entry json.RawMessage) {
+	if len(c.Entries) > 0 && !c.Gap && seq > c.last+1 { // a gap that is known explains the numbers
+		c.Dropped = append(c.Dropped, fmt.Sprintf("before line %d: %d entries are missing", line, seq-c.last-1))
+		c.Gap = true
+	}
+	c.Entries = append(c.Entries, Entry{entry, c.Gap})
+	c.last, c.Gap = seq, false
+}
+
+func (c *Contents) drop(line int, how string, text []byte) {
+	c.Dropped = append(c.Dropped, fmt.Sprintf("line %d, %s: %.80q", line, how, text))
+	c.Gap = true
 }

@@ -21,7 +21,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 			return rec, fmt.Errorf("watch the VM from outside: %w", err)
 		}
 	}
-	if err := r.journal(rec.Plan); err != nil {
+	if err := r.begun(ctx, rec); err != nil {
 		return rec, err
 	}
 	if d := r.Policy.Deadline; d > 0 {
@@ -49,7 +49,7 @@ func Carry(ctx context.Context, r Request, rec Record) (Record, error) {
 	if errors.Is(ran, migrate.ErrUnknown) {
 		ran = nil // an outcome to report: nothing is gained by hiding what was seen
 	}
-	return rec, errors.Join(ran, watched, r.journal(rec.Outcome))
+	return rec, errors.Join(ran, watched, r.ended(rec.ID, rec.Outcome.Result, rec.Outcome.Detail, &rec.Outcome))
 }
 
 var errDeadline = errors.New("the deadline has passed")
@@ -90,9 +90,26 @@ func settle(rec *Record, res migrate.Result) {
 	}
 }
 
-func (r Request) journal(entry any) error {
+// begun writes the move's first entry. The first intent behind it puts both on the disk.
+func (r Request) begun(ctx context.Context, rec Record) error {
 	if r.Journal == nil {
 		return nil
 	}
-	return r.Journal.Append(entry)
+	b := Begun{At: time.Now(), Kind: kindBegin, ID: rec.ID, Walm: r.Walm, VM: r.VM, Source: r.Source, Target: r.Target,
+		Method: rec.Plan.Method, Params: rec.Plan.Params, TMT: rec.Plan.Forecast.TMT, DT: rec.Plan.Forecast.DT, Route: r.Route}
+	if k, ok := r.Pair.(Keeper); ok {
+		var err error
+		if b.Settings, err = k.Settings(ctx, b.Method, b.Params); err != nil {
+			return err
+		}
+	}
+	return r.Journal.Note(b)
+}
+
+// ended writes its last.
+func (r Request) ended(id string, result measure.Result, detail string, o *measure.Outcome) error {
+	if r.Journal == nil {
+		return nil
+	}
+	return r.Journal.Append(Ended{At: time.Now(), Kind: kindEnd, ID: id, Result: result, Detail: detail, Outcome: o})
 }

@@ -2,6 +2,7 @@ package move
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -50,6 +51,8 @@ type Request struct {
 	TakeUp  time.Duration                         // for how long an interrupted post-copy is tried to be taken up; 0: not at all
 	Witness Witness                               // nil: none
 	Journal migrate.Journal                       // nil: none
+	Walm    string                                // the version, for the journal
+	Route   json.RawMessage                       // how another walm reaches both ends, for the journal
 	Step    func(string)                          // told what goes on; nil: nobody
 	Watch   func(migrate.Update)                  // told of every change while the VM moves; nil: nobody
 }

@@ -64,17 +64,17 @@ func TestDoByEveryMethod(t *testing.T) {
 	}
 }
 
-// written wants the journal to hold the plan, then every act with its intent before its outcome, then the outcome.
+// written wants the journal to hold what is begun, then every act with its intent before its outcome, then the outcome.
 func (b *bed) written(rec Record) {
 	b.t.Helper()
 	entries := b.journal.entries
 	if len(entries) < 3 {
 		b.t.Fatalf("the journal holds %d entries", len(entries))
 	}
-	if plan, ok := entries[0].(decide.Plan); !ok || plan.Method != rec.Plan.Method {
+	if begun, ok := entries[0].(Begun); !ok || begun.Method != rec.Plan.Method || begun.TMT != rec.Plan.Forecast.TMT {
 		b.t.Errorf("the journal begins with %+v", entries[0])
 	}
-	if _, ok := entries[len(entries)-1].(measure.Outcome); !ok {
+	if end, ok := entries[len(entries)-1].(Ended); !ok || end.Result != rec.Outcome.Result || end.ID != rec.ID {
 		b.t.Errorf("the journal ends with %+v", entries[len(entries)-1])
 	}
 	var intents, outcomes []vm.ActKind

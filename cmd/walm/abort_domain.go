@@ -12,7 +12,10 @@ import (
 )
 
 // domainJournal names a domain's journal: its UUID is the same on every host, so that one walm at a time moves it.
-func domainJournal(d rpc.Domain) string { return "libvirt/" + d.UUID.String() }
+func domainJournal(d rpc.Domain) string { return domainPrefix + d.UUID.String() }
+
+// domainPrefix is how the ids of domains' journals begin, and no socket's does that is not in a folder /libvirt.
+const domainPrefix = "libvirt/"
 
 // Operations that a domain's job can be (virDomainJobOperation).
 const (

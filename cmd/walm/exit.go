@@ -42,6 +42,9 @@ type coded struct {
 func (c coded) Error() string { return c.err.Error() }
 func (c coded) Unwrap() error { return c.err }
 
+// errSaid is the error of what a command has printed already.
+var errSaid = errors.New("")
+
 func fail(code int, format string, args ...any) error {
 	return coded{code, fmt.Errorf(format, args...)}
 }
@@ -74,17 +77,16 @@ func exitCode(err error, stderr io.Writer) int {
 
 // outcome is the exit code of a move that was carried out; nil where the VM moved.
 func outcome(r move.Record) error {
-	said := errors.New("")
 	switch r.Outcome.Result {
 	case measure.Moved:
 		return nil
 	case measure.Stayed:
-		return coded{exitFailed, said}
+		return coded{exitFailed, errSaid}
 	case measure.Cancelled:
 		if r.DeadlinePassed() {
-			return coded{exitDeadline, said}
+			return coded{exitDeadline, errSaid}
 		}
-		return coded{exitInterrupted, said}
+		return coded{exitInterrupted, errSaid}
 	}
-	return coded{exitUnknown, said}
+	return coded{exitUnknown, errSaid}
 }

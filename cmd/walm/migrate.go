@@ -110,6 +110,11 @@ func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string
 		return err
 	}
 	defer v.Close()
+	if !m.dryRun {
+		if err := v.clear(); err != nil {
+			return err
+		}
+	}
 	if err := v.refused(ctx); err != nil {
 		return err
 	}
@@ -119,7 +124,7 @@ func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string
 	}
 	r := move.Request{VM: v.name, Source: v.runs, Target: v.target, Eye: view, Pair: v.pair,
 		Host: constants(ctx, v.dir, v.hosts, v.defaults(), m.err), Policy: m.policy, Tune: m.tuned, Shadow: m.shadow, Journal: v.log,
-		Order: v.order, Steer: v.steer, TakeUp: m.takeUp, Step: m.step}
+		Order: v.order, Steer: v.steer, TakeUp: m.takeUp, Step: m.step, Walm: version, Route: v.route.text()}
 	steered(&r, m.peer, m.tune.Bandwidth)
 	if m.link > 0 {
 		r.Link = &vm.Link{Bandwidth: m.link, Err: m.link / 50, Source: "given"}

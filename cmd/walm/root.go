@@ -32,7 +32,7 @@ that suits, moves the machine, adapts on the way, and shows predicted beside mea
 	}
 	root.SetVersionTemplate("walm {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newList(), newMigrate(), newAdvise(), newExplain(), newWatch(), newJobInfo(), newAbort(), newRecover(), newDemo(), newAccuracy(), newCalibrate(), newOutcomes(), newLab(), newStudy(), newPKI(), newDoctor(), newVersion(), newMan())
+	root.AddCommand(newList(), newMigrate(), newAdvise(), newExplain(), newWatch(), newJobInfo(), newAbort(), newStatus(), newRecover(), newDemo(), newAccuracy(), newCalibrate(), newOutcomes(), newLab(), newStudy(), newPKI(), newDoctor(), newVersion(), newMan())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

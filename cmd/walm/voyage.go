@@ -29,6 +29,7 @@ type voyage struct {
 	steer  func(vm.Trace, vm.Link) peer.Steering // nil: walm's own choice
 	dir    string
 	log    *journal.Journal
+	route  route
 	undo   []func() error
 }
 
@@ -52,6 +53,21 @@ func (v *voyage) refused(ctx context.Context) error {
 		lines = append(lines, f.Error())
 	}
 	return fail(exitRefused, "nothing was moved: %s", strings.Join(lines, "\nnothing was moved: "))
+}
+
+// clear says what the journal has against a move, and readies it for one: an earlier move of this very VM that nobody has
+// seen the end of may still be under way, and what it had set is not given back.
+func (v *voyage) clear() error {
+	s := move.Tell(v.log.Before())
+	was := routeOf(s)
+	if other := was.Source != nil && v.route.Source != nil && *was.Source != *v.route.Source; s.Open() && !other {
+		return fail(exitRefused, "nothing was moved: the last move of %[1]s has no end: walm status %[1]s tells where it stands,"+
+			" and walm recover %[1]s brings it to one", v.route.VM)
+	}
+	if err := v.log.Reserve(); err != nil {
+		return fail(exitRefused, "nothing was moved: %w", err)
+	}
+	return v.log.Shorten(s.Pages())
 }
 
 // errorsOf are a driver's findings as what they are to a user.
@@ -163,6 +179,9 @@ func (m *migration) bySocket(ctx context.Context, source string) (_ *voyage, err
 	v.undo = append(v.undo, dst.Close)
 	pair := qemu.NewPair(src, dst, m.listen, v.dir)
 	pair.CopyDisks = m.copyDisks
+	here, there := src.Identity(), dst.Identity()
+	v.route = route{VM: qemu.Scheme + from, Source: &here, Destination: &there, Listen: m.listen, StateDir: v.dir,
+		CopyDisks: m.copyDisks}
 	v.undo = append(v.undo, pair.Close)
 	note, err := m.stream.encrypt(ctx, pair)
 	if err != nil {
