@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -17,19 +18,21 @@ func Recover(ctx context.Context, r Request, id string, last migrate.Last) (migr
 	return res, errors.Join(err, r.ended(id, ending(res.State), res.Reason, nil))
 }
 
+// endings pair the states in which a machine ends with what became of the VM.
+func endings() map[migrate.State]measure.Result {
+	return map[migrate.State]measure.Result{migrate.Completed: measure.Moved, migrate.Failed: measure.Stayed,
+		migrate.Cancelled: measure.Cancelled, migrate.Paused: measure.Paused, migrate.Lost: measure.Lost, migrate.Unknown: measure.Unknown}
+}
+
 // ending is how a move ended whose machine stopped in that state.
-func ending(s migrate.State) measure.Result {
-	switch s {
-	case migrate.Completed:
-		return measure.Moved
-	case migrate.Failed:
-		return measure.Stayed
-	case migrate.Cancelled:
-		return measure.Cancelled
-	case migrate.Paused:
-		return measure.Paused
-	case migrate.Lost:
-		return measure.Lost
+func ending(s migrate.State) measure.Result { return cmp.Or(endings()[s], measure.Unknown) }
+
+// StateOf is the state of a move that ended so.
+func StateOf(r measure.Result) migrate.State {
+	for s, result := range endings() {
+		if result == r {
+			return s
+		}
 	}
-	return measure.Unknown
+	return migrate.Unknown
 }

@@ -10,6 +10,7 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/journal"
+	"walm/measure"
 	"walm/migrate"
 	"walm/move"
 	"walm/vm"
@@ -24,11 +25,20 @@ type standing struct {
 	Command string        `json:"command,omitempty"` // that takes the next step
 	Spare   vm.Side       `json:"spare,omitempty"`   // the end that can be ended
 	Holder  int           `json:"holder,omitempty"`  // the walm that moves it
-	Ends    *vm.Ends      `json:"ends,omitempty"`    // nil: they were not asked
+	Ends    []seenEnd     `json:"ends,omitempty"`    // source and destination; nil: they were not asked
 	Move    *past         `json:"move,omitempty"`    // nil: no journal tells of one
 	Dropped []string      `json:"dropped,omitempty"` // what of the journal could not be read
-	places  [2]string     // of the ends, for people
 }
+
+// seenEnd is an end as it was found.
+type seenEnd struct {
+	Run    vm.RunState `json:"run"` // empty: it does not answer
+	Status vm.Status   `json:"migration,omitempty"`
+	Err    string      `json:"error,omitempty"`
+	place  string      // for people
+}
+
+func seenOf(e vm.End, place string) seenEnd { return seenEnd{e.Run, e.Status, e.Err, place} }
 
 // past is what the journal says of the last move.
 type past struct {
@@ -38,7 +48,14 @@ type past struct {
 	State   migrate.State `json:"state,omitempty"` // the last that was entered
 	Act     vm.ActKind    `json:"act,omitempty"`   // the last that was asked for
 	Pending bool          `json:"pending"`         // and it is not told how that went
-	Ended   *move.Ended   `json:"ended,omitempty"` // nil: nobody has seen its end
+	Ended   *pastEnd      `json:"ended,omitempty"` // nil: nobody has seen its end
+}
+
+// pastEnd is how a move ended by its journal.
+type pastEnd struct {
+	At     time.Time      `json:"at"`
+	Result measure.Result `json:"result"`
+	Detail string         `json:"detail"`
 }
 
 // dossier is a VM with what its journal tells.
@@ -98,14 +115,13 @@ func (d dossier) examine(ctx context.Context, dir string) (standing, error) {
 		return s, nil
 	}
 	defer at.Close()
-	s.places = [2]string{at.source, at.destination}
 	ends, err := at.pair.Look(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Ends = &ends
+	s.Ends = []seenEnd{seenOf(ends.Source, at.source), seenOf(ends.Destination, at.destination)}
 	if d.story.Ended != nil && !d.story.Open() { // since then the VM may have been shut down, or moved elsewhere
-		s.State, s.Next = migrate.State(d.story.Ended.Result), migrate.Nothing
+		s.State, s.Next = move.StateOf(d.story.Ended.Result), migrate.Nothing
 		s.Reason = d.story.Ended.Detail
 		return s, nil
 	}
@@ -118,7 +134,10 @@ func (d dossier) begin() standing {
 	s := standing{VM: d.vm, Dropped: d.story.Dropped}
 	if b := d.story.Begun; b != nil {
 		s.Move = &past{ID: b.ID, Began: b.At, Method: b.Method, State: d.story.Last.State, Act: d.story.Last.Act,
-			Pending: d.story.Last.Open, Ended: d.story.Ended}
+			Pending: d.story.Last.Open}
+		if e := d.story.Ended; e != nil {
+			s.Move.Ended = &pastEnd{e.At, e.Result, e.Detail}
+		}
 	}
 	return s
 }

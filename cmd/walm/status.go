@@ -193,9 +193,8 @@ func statusText(out io.Writer, all []standing, every bool, dir string) {
 		if m := s.Move; m != nil {
 			line("move", fmt.Sprintf("%s by %s, begun %s%s", m.ID, m.Method, m.Began.Local().Format(time.DateTime), m.came()))
 		}
-		if s.Ends != nil {
-			line("source", saying(s.Ends.Source, s.places[0]))
-			line("destination", saying(s.Ends.Destination, s.places[1]))
+		for i, e := range s.Ends {
+			line([]string{"source", "destination"}[i], e.String())
 		}
 		for _, d := range s.Dropped {
 			line("journal", "not readable: "+d)
@@ -221,7 +220,7 @@ func (p past) came() string {
 	return fmt.Sprintf(", %s when walm ended after %s", p.State, p.Act)
 }
 
-func saying(e vm.End, place string) string {
+func (e seenEnd) String() string {
 	run := string(e.Run)
 	if e.Run == vm.RunStateUnknown {
 		run = "does not answer"
@@ -232,5 +231,5 @@ func saying(e vm.End, place string) string {
 	if e.Err != "" {
 		run += " (" + e.Err + ")"
 	}
-	return place + ": " + run
+	return e.place + ": " + run
 }
