@@ -79,10 +79,10 @@ func (s *scene) Close() {
 }
 
 // reach reaches the ends of a move, those that are there: what is not is told by looks. Settings are what its beginning
-// says that is to be given back.
-func (r route) reach(ctx context.Context, settings json.RawMessage) (*scene, error) {
+// says that is to be given back; resumed says that the destination was told to run the VM.
+func (r route) reach(ctx context.Context, settings json.RawMessage, resumed bool) (*scene, error) {
 	if r.Source == nil {
-		return r.reachDomain(ctx)
+		return r.reachDomain(ctx, settings, resumed)
 	}
 	src, dst := qemu.Again(ctx, *r.Source), qemu.Again(ctx, *r.Destination)
 	pair := qemu.NewPair(src, dst, r.Listen, r.StateDir)
@@ -109,7 +109,7 @@ func place(end string, id qemu.Identity) string {
 	return fmt.Sprintf("the %s (process %d, %s)", end, id.PID, id.Socket)
 }
 
-func (r route) reachDomain(ctx context.Context) (*scene, error) {
+func (r route) reachDomain(ctx context.Context, settings json.RawMessage, resumed bool) (*scene, error) {
 	at := connection{uri: r.Connect}
 	d, err := at.domain(ctx, r.VM)
 	if err != nil {
@@ -120,6 +120,14 @@ func (r route) reachDomain(ctx context.Context) (*scene, error) {
 		d.Close()
 		return nil, err
 	}
-	return &scene{pair: pair, undo: []func() error{d.Close, pair.Close},
-		source: "the source (" + d.Host + ")", destination: "the destination (" + r.To + ")"}, nil
+	s := &scene{pair: pair, undo: []func() error{d.Close, pair.Close},
+		source: "the source (" + d.Host + ")", destination: "the destination (" + r.To + ")"}
+	if settings == nil {
+		return s, nil
+	}
+	if err := pair.Adopt(ctx, settings, resumed); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }

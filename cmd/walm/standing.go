@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,7 +110,7 @@ func (d dossier) examine(ctx context.Context, dir string) (standing, error) {
 		s.Command = "walm status " + d.vm + " with the other end: --to VM --listen HOST:PORT, or DESTURI"
 		return s, nil
 	}
-	at, err := d.route.reach(ctx, nil)
+	at, err := d.route.reach(ctx, d.settings(), d.story.Last.Resume)
 	if err != nil {
 		s.State, s.Next, s.Reason = migrate.Unknown, migrate.AskAgain, err.Error()
 		return s, nil
@@ -160,4 +161,13 @@ func (d dossier) command(t migrate.Standing) string {
 		}
 	}
 	return "walm recover " + name // also where the VM is whole: it gives back what the move had set
+}
+
+// settings are what the move's beginning says that is to be given back. A look needs them too: of an offline move of libvirt's
+// nobody else knows the file that holds the VM.
+func (d dossier) settings() json.RawMessage {
+	if d.story.Begun == nil {
+		return nil
+	}
+	return d.story.Begun.Settings
 }

@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -43,18 +44,24 @@ func (p *Pair) unableOffline() string {
 	return ""
 }
 
+func (p *Pair) newFile() string {
+	return filepath.Join(p.Options.StateDir, "walm-"+p.Domain.UUID.String()+"-"+rand.Text()+".save")
+}
+
 func (p *Pair) prepareOffline() {
-	s := &saved{file: filepath.Join(p.Options.StateDir, "walm-"+p.Domain.UUID.String()+"-"+rand.Text()+".save")}
 	p.mu.Lock()
-	p.saved = s
+	s := &saved{file: cmp.Or(p.file, p.newFile())}
+	p.saved, p.file = s, ""
 	p.mu.Unlock()
-	p.later(func(context.Context) error {
-		err := os.Remove(s.file)
-		if errors.Is(err, fs.ErrNotExist) { // never written, or on hosts of which this is none
-			return nil
-		}
-		return err
-	})
+	p.later(func(context.Context) error { return s.remove() })
+}
+
+func (s *saved) remove() error {
+	err := os.Remove(s.file)
+	if errors.Is(err, fs.ErrNotExist) { // never written, or on hosts of which this is none
+		return nil
+	}
+	return err
 }
 
 func (p *Pair) offline() *saved {

@@ -29,6 +29,7 @@ type Pair struct {
 	known known
 	undo  []func(context.Context) error // what ActRelease gives back, last first
 	over  chan struct{}                 // closed when libvirt has answered the call that migrates
+	file  string                        // of the next offline move, once it has a name
 	saved *saved                        // nil: the VM does not move offline
 }
 
@@ -283,13 +284,13 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
 }
 
-// cancel ends the migration that this pair began, and no other one.
+// cancel ends the migration that this pair began or has adopted, and no other one.
 func (p *Pair) cancel(ctx context.Context) error {
 	k := p.knows()
 	switch {
 	case k.postcopy:
 		return errPostcopy
-	case !k.calling:
+	case !k.calling && !k.adopted:
 		return p.cancelSaved(ctx)
 	}
 	c, err := p.from.get(ctx)

@@ -20,6 +20,7 @@ func (s seen) active() bool {
 // known is what a pair knows of its migration and what no daemon tells when it is asked.
 type known struct {
 	touched    bool  // the VM may have been stopped because of this pair
+	adopted    bool  // the move was begun by another process, and is this pair's now
 	calling    bool  // libvirt was asked to migrate and has not answered
 	failure    error // what it answered
 	cancelled  bool  // and that is because someone wanted it
