@@ -184,9 +184,13 @@ func (p *Prober) stragglers(inbox *inbox) {
 	}
 }
 
+// flood is how many datagrams are read in a row, far more than can wait for a reading: a guest that answers without end
+// shall not keep the prober from probing.
+const flood = 4096
+
 // drain notes every answer that lies in the socket.
 func (p *Prober) drain(fd uintptr, inbox *inbox) {
-	for {
+	for range flood {
 		packet, stamp, ok := inbox.next(fd)
 		if !ok {
 			return

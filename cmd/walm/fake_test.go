@@ -29,6 +29,8 @@ type fake struct {
 	memory  []byte
 	hangsUp string // the command at which it ends the connection
 
+	elsewhere bool // its threads are another machine's
+
 	mu     sync.Mutex
 	run    string
 	status string
@@ -59,6 +61,8 @@ func newFake(settings []string) (*fake, error) {
 			f.run = "inmigrate"
 		case "stopped":
 			f.run = "paused"
+		case "elsewhere":
+			f.elsewhere = true
 		case "machine":
 			f.machine = value
 		case "cpu":
@@ -142,7 +146,7 @@ func (f *fake) answers() qmptest.Answers {
 		"query-migrate-capabilities": always(capabilities),
 		"query-migrate-parameters":   always(object{"max-bandwidth": 1 << 27, "downtime-limit": 300}),
 		"query-qmp-schema":           always([]object{}),
-		"query-cpus-fast":            always([]object{{"qom-path": "/machine/unattached/device[0]", "thread-id": syscall.Getpid()}}),
+		"query-cpus-fast":            always([]object{{"qom-path": "/machine/unattached/device[0]", "thread-id": f.thread()}}),
 		"human-monitor-command": always(fmt.Sprintf("Host virtual address for 0x0 (pc.ram) is %#x\r\n",
 			uintptr(unsafe.Pointer(unsafe.SliceData(f.memory))))),
 		"calc-dirty-rate":          none, // where this process may not be looked at
@@ -180,6 +184,13 @@ func (f *fake) answers() qmptest.Answers {
 		},
 		"migrate_cancel": none,
 	}
+}
+
+func (f *fake) thread() int {
+	if f.elsewhere {
+		return 1 // surely not of this process
+	}
+	return syscall.Getpid()
 }
 
 func (f *fake) state(s *string) string {

@@ -104,9 +104,7 @@ func (p *Pair) openDrives(ctx context.Context, all []drive, rate vm.Rate) error 
 		if name := t.name(p.Listen); name != "" {
 			reach["tls-hostname"] = name
 		}
-		if t.Allow != "" {
-			serve["tls-authz"] = tlsAllow
-		}
+		serve["tls-authz"] = tlsAllow
 	}
 	err = dst.Do(ctx, "nbd-server-start", serve, nil)
 	if err != nil {

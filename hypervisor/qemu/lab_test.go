@@ -77,7 +77,7 @@ func where(t *testing.T, l *lab.Lab) measure.Result {
 	return measure.Unknown
 }
 
-func up(t *testing.T, spec lab.Spec) *lab.Lab {
+func up(t testing.TB, spec lab.Spec) *lab.Lab {
 	t.Helper()
 	spec.Memory = 256 * vm.MiB
 	spec.Windows = observe.Windows(400 * time.Millisecond)
@@ -93,7 +93,7 @@ func up(t *testing.T, spec lab.Spec) *lab.Lab {
 	return l
 }
 
-func workload(t *testing.T, text string) guest.Workload {
+func workload(t testing.TB, text string) guest.Workload {
 	t.Helper()
 	w, err := guest.ParseWorkload(text)
 	if err != nil {

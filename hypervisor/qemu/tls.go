@@ -61,11 +61,8 @@ func (t *TLS) parameters(side vm.Side, listen string) map[string]any {
 		return nil // what the VM's owner has set stays
 	}
 	if side == vm.Destination {
-		args := map[string]any{"tls-creds": tlsServer}
-		if t.Allow != "" {
-			args["tls-authz"] = tlsAllow // an empty one would refuse everybody
-		}
-		return args
+		// Always one: a QEMU that had one before cannot be told that there is none, and an empty name refuses everybody.
+		return map[string]any{"tls-creds": tlsServer, "tls-authz": tlsAllow}
 	}
 	return map[string]any{"tls-creds": tlsClient, "tls-hostname": t.name(listen)}
 }
@@ -91,12 +88,15 @@ func (t *TLS) load(ctx context.Context, end end) error {
 	if err := end.conn.Do(ctx, "object-add", args, nil); err != nil {
 		return fmt.Errorf("the %s's QEMU cannot use %s in %s: %w", end.side, t.files(end.side), args["dir"], err)
 	}
-	if t.Allow == "" || end.side == vm.Source {
+	if end.side == vm.Source {
 		return nil
 	}
-	err := end.conn.Do(ctx, "object-add", map[string]any{"qom-type": "authz-simple", "id": tlsAllow, "identity": t.Allow}, nil)
-	if err != nil {
-		return fmt.Errorf("have the destination take %s alone: %w", t.Allow, err)
+	allow := map[string]any{"qom-type": "authz-list", "id": tlsAllow, "policy": "allow"} // whom the authority has signed
+	if t.Allow != "" {
+		allow = map[string]any{"qom-type": "authz-simple", "id": tlsAllow, "identity": t.Allow}
+	}
+	if err := end.conn.Do(ctx, "object-add", allow, nil); err != nil {
+		return fmt.Errorf("tell the destination's QEMU whom to take: %w", err)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func TestTLS(t *testing.T) {
 }
 
 // store is an authority with the files of both hosts of a lab, which take turns at being the source.
-func store(t *testing.T, now time.Time) pki.Store {
+func store(t testing.TB, now time.Time) pki.Store {
 	t.Helper()
 	s := pki.Store{Dir: t.TempDir()}
 	if err := os.Remove(s.Dir); err != nil {
