@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo demo-libvirt check static test test-kvm bench soak forecast fuzz lint vuln man clean
+.PHONY: all build demo demo-libvirt check static test test-kvm model bench soak forecast fuzz lint vuln man clean
 
 all: build
 
@@ -62,6 +62,10 @@ forecast: build
 test-kvm: build
 	$(GO) test -tags kvm -count=1 -timeout 30m ./lab/vmhost
 	$(GO) run ./studies/kvm-hosts
+
+# The model of migrations, further than `make test` goes, for as long as it takes.
+model:
+	$(GO) test ./migrate -count=1 -timeout 2h -run 'TestModel' -scenes 20000 -depth 5 -ways 1000 -rapid.checks 100000
 
 # Every fuzz target for a while each.
 FUZZTIME ?= 20s

@@ -64,6 +64,7 @@ func (p plot) scene(h harm) scene {
 
 var (
 	exhaustive = flag.Bool("exhaustive", false, "visit every scene of the model: many millions, hours")
+	depth      = flag.Int("depth", 3, "how many steps TestModelToDepth goes in every direction")
 	ways       = flag.Int("ways", 10, "how many ways TestModelWanders goes through every plot with every harm")
 	scenes     = flag.Int("scenes", 300, "how many scenes TestModel visits of every plot with every harm")
 )
@@ -147,6 +148,22 @@ func TestModel(t *testing.T) {
 				t.Logf("%d scenes", n)
 			})
 		}
+	}
+}
+
+// TestModelToDepth visits every scene that so many steps lead to, in every plot with every harm.
+func TestModelToDepth(t *testing.T) {
+	for _, p := range plots {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			for name, h := range harms {
+				n, bad := explore(p.scene(h), math.MaxInt, *depth)
+				if bad != "" {
+					t.Fatalf("%s, after %d scenes: %s", name, n, bad)
+				}
+				t.Logf("%s: %d scenes", name, n)
+			}
+		})
 	}
 }
 
