@@ -149,6 +149,9 @@ func (l Last) underWay(src, dst vm.End) Standing {
 		return Standing{Postcopying, "the VM runs at the destination, which fetches the rest of its memory", Wait, ""}
 	case src.Status == vm.StatusCancelling:
 		return Standing{Returning, "the source is being cancelled", Wait, ""}
+	case src.Run == vm.RunStateRunning && src.Status == vm.StatusCompleted && dst.Run == vm.RunStateInmigrate && dst.Status == vm.StatusNone:
+		// QEMU still tells of the migration by which the VM came to the source, and nothing has come to the destination.
+		return stays(src, "the VM runs at the source, and nothing migrates")
 	case src.Run == vm.RunStateRunning && src.Status == vm.StatusCompleted:
 		return Standing{Unknown, "the source handed the VM over and runs it, and the destination is " + tells(dst), AskAgain, ""}
 	case src.Run != vm.RunStateRunning:

@@ -128,6 +128,8 @@ func TestTriageSaysTheNextStep(t *testing.T) {
 		{"switching", begun, end(finish, "device"), end("inmigrate", "active"), Switching, Wait},
 		{"switching, the destination is silent", begun, end(finish, "device"), dumb, Unknown, AskAgain},
 		{"switched, stopped there", begun, end("postmigrate", "completed"), end("paused", "completed"), Switching, ResumeDestination},
+		{"prepared, and it had come to the source by a migration", Last{Method: vm.PreCopy, Act: vm.ActPrepare, Open: true},
+			end("running", "completed"), waits, Failed, Nothing},
 		{"switched, running there", begun, end("postmigrate", "completed"), end("running", "completed"), Completed, Nothing},
 		{"switched, and the destination has ended", begun, end("postmigrate", "completed"), dead, Unknown, ByHand},
 		{"failed and stands", begun, end(finish, "failed"), end("inmigrate", "failed"), Returning, ResumeSource},

@@ -107,9 +107,12 @@ func (s *Story) follow(e migrate.Entry) {
 	if e.Kind == "intent" && s.Ended != nil && !s.Open() {
 		*s = Story{At: s.At, Last: migrate.Last{Gaps: true}}
 	}
-	gaps, method := s.Last.Gaps, s.Last.Method
+	gaps, method, state := s.Last.Gaps, s.Last.Method, s.Last.State
 	s.Last = s.Last.After(e) // which begins anew with the intent to prepare
 	s.Last.Gaps = gaps
+	if s.Last.State == "" {
+		s.Last.State = state
+	}
 	if s.Begun != nil {
 		s.Last.Method = method
 	}
