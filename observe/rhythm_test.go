@@ -110,13 +110,15 @@ func TestHostSeesPhases(t *testing.T) {
 	g := startGuest(t, load{Pages: 16384, Rate: 20_000, Uniform: true, Work: 900 * time.Millisecond, Rest: 700 * time.Millisecond})
 	h := g.host()
 	h.Windows = Windows(3200 * time.Millisecond)
-	trace, err := h.Look(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := trace.Phases
-	if p == nil {
-		t.Fatalf("no phases in %v", trace.Steps)
+	var p *vm.Phases
+	for look := 0; p == nil; look++ { // a machine with much else to do keeps no time, and then a look says nothing
+		trace, err := h.Look(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p = trace.Phases; p == nil && look == 8 {
+			t.Fatalf("no phases in nine looks, the last with %v", trace.Steps)
+		}
 	}
 	if (p.Busy-900*time.Millisecond).Abs() > 250*time.Millisecond || (p.Quiet-700*time.Millisecond).Abs() > 250*time.Millisecond {
 		t.Errorf("works for %v, rests for %v; want 0.9 s and 0.7 s", p.Busy, p.Quiet)

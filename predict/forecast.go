@@ -51,4 +51,5 @@ type Host struct {
 	FaultService time.Duration // a remote page fault, link unloaded
 	DiskRate     vm.Rate       // offline: writing and reading the state file
 	Source       string        // "default" or where they were fitted
+	Rules        vm.Rules      `json:",omitzero"` // of the source's hypervisor; not fitted
 }

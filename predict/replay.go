@@ -63,7 +63,7 @@ type pass struct {
 // passes it gives up and says false.
 //
 // A pass ends when what is left of it falls below the threshold at a look, not at zero. Dirty bits are armed for a
-// whole pass: so it is under TCG and with KVM's dirty ring, and with KVM's bitmap in VMs up to one 1 GiB chunk.
+// whole pass: so it is under TCG and with KVM's dirty ring, and with KVM's bitmap in VMs up to one 1 GiB chunk; else see spared.
 func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) bool {
 	wire := w.bandwidth
 	if p.Bandwidth > 0 {
@@ -71,7 +71,10 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	}
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := w.reading * memory * p.DowntimeLimit.Seconds()
-	left, sent, took, queued := w.first(wire, p.DowntimeLimit)
+	if p.Switchover > 0 {
+		threshold = float64(p.Switchover) * p.DowntimeLimit.Seconds()
+	}
+	left, sent, took, queued := w.first(wire, p)
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
@@ -91,11 +94,12 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		s.lost += took * (1 - s.speed)
 		now := seconds(w.rhythm.worked(s.at-took, s.at) * s.speed) // of the guest's time
 		dirtied := math.Min(w.dirty(now)*w.jitter(), float64(w.ram))
-		s.pending = math.Min(w.union(left, kept, dirtied, age, now), float64(w.ram))
+		marked := math.Max(0, dirtied-w.spared(age, now))
+		s.pending = math.Min(w.union(left, kept, marked, age, now), float64(w.ram))
 		age = now + seconds(age.Seconds()*kept)
 		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
 		if throttle != nil {
-			s.speed = throttle.sync(s.at, dirtied, sent, w.work)
+			s.speed = throttle.sync(s.at, marked, sent, w.work)
 		}
 		if visit(s) {
 			return true
@@ -107,6 +111,9 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 			return false
 		}
 		left, sent, took = passed(s.pending, memory, threshold)
+		if cut := interrupted(w.host.Rules, throttle != nil, s.n, s.at, took); cut > 0 {
+			left, sent, took = s.pending-cut*memory, cut*wire, cut
+		}
 		s.queued = w.queued
 		kept = left / math.Max(s.pending, 1)
 	}
@@ -127,11 +134,12 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // among it, fits the threshold; and the threshold follows the bandwidth, which is next to nothing over a stretch of
 // zeros. So what is left when it ends depends on what lies at the end of RAM, and so does what is in flight then: over a
 // stretch of zeros the queue drains.
-func (w *world) first(wire float64, limit time.Duration) (left, sent, took, queued float64) {
+func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float64) {
+	limit := p.DowntimeLimit
 	memory := wire * float64(vm.Page) / pageOnWire
 	every := bursts(memory)
 	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
-	end := 1.2*memory*limit.Seconds() + memory*every
+	end := math.Max(1.2*memory, float64(p.Switchover))*limit.Seconds() + memory*every
 	fine := math.Max(memory*every/4, end/256)
 	slice := float64(w.ram) / float64(len(w.content))
 	var mark, markSent float64 // when the bandwidth was last read
@@ -155,6 +163,9 @@ func (w *world) first(wire float64, limit time.Duration) (left, sent, took, queu
 			if took-mark >= settle.Seconds() {
 				rate := math.Min((sent-markSent)/(took-mark), wire) * w.reading
 				threshold = rate * float64(vm.Page) / pageOnWire * limit.Seconds()
+				if p.Switchover > 0 {
+					threshold = float64(p.Switchover) * limit.Seconds()
+				}
 				mark, markSent = took, sent
 			}
 			if rest < threshold {

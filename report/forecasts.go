@@ -23,6 +23,9 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 		p.line("  when: %s", clean(rec.When))
 	}
 	p.line("  link %s; host constants: %s", clean(linkText(rec.Link)), clean(rec.Host.Source))
+	if words := rules(rec.Host.Rules, rec.Trace.RAM); words != "" {
+		p.line("  rules: %s", clean(words))
+	}
 	p.line("")
 	var rows [][]string
 	for _, f := range ordered(rec.Forecasts) {
@@ -40,6 +43,21 @@ func Forecasts(w io.Writer, rec move.Record, style Style) error {
 	p.own(rec.Own)
 	p.forecastWarnings(rec)
 	return p.flush(w)
+}
+
+// rules say by which of them the source migrates that bear on the forecasts.
+func rules(r vm.Rules, ram vm.Bytes) string {
+	if r.Source == "" {
+		return ""
+	}
+	armed, looks := "dirty bits armed once a pass", "the throttle looked at between passes"
+	if r.Chunked && ram > vm.GiB {
+		armed = "dirty bits armed 1 GiB at a time"
+	}
+	if r.Synced {
+		looks = "the throttle looked at every 5 s at least"
+	}
+	return fmt.Sprintf("%s: %s; %s", r.Source, armed, looks)
 }
 
 func weighing(p decide.Policy) string {

@@ -134,6 +134,7 @@ func params(p vm.Params) string {
 	add(p.Passes > 0, "%s before the switch", plural(p.Passes, "pass"))
 	add(p.DowntimeLimit > 0, "downtime limit %s", Duration(p.DowntimeLimit))
 	add(p.Bandwidth > 0, "at most %s", p.Bandwidth)
+	add(p.Switchover > 0, "switchover at %s", p.Switchover)
 	add(p.ThrottleMax > 0, "throttle from %d %% by %d to %d %%", p.ThrottleInitial, p.ThrottleIncrement, p.ThrottleMax)
 	add(p.Preempt, "preempt")
 	add(p.PostcopyBandwidth > 0, "post-copy at most %s", p.PostcopyBandwidth)

@@ -41,7 +41,8 @@ func newDocument(schema string, rec move.Record) document {
 		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT),
 			used(rec.Link.Queue.Seconds())},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
-			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source},
+			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source,
+			rulesDoc{rec.Host.Rules.Chunked, rec.Host.Rules.Synced, text(rec.Host.Rules.Source)}},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
 			used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy,
@@ -134,7 +135,7 @@ func newForecast(f predict.Forecast, traceSource string) forecast {
 const level = 0.8
 
 func newParams(p vm.Params) paramsDoc {
-	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.PostcopyBandwidth)),
+	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.Switchover)), used(float64(p.PostcopyBandwidth)),
 		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
 		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), p.Postcopy}
 }

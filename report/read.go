@@ -31,7 +31,8 @@ func Read(r io.Reader) (move.Record, error) {
 			RTT: duration(d.Link.RTT), Queue: duration(d.Link.Queue), Source: d.Link.Bandwidth.Source},
 		Host: predict.Host{Setup: duration(d.Host.Setup), Switchover: duration(d.Host.Switchover),
 			Handover: duration(d.Host.Handover), Finish: duration(d.Host.Finish), FaultService: duration(d.Host.FaultService),
-			DiskRate: vm.Rate(or0(d.Host.DiskRate)), Source: d.Host.Source},
+			DiskRate: vm.Rate(or0(d.Host.DiskRate)), Source: d.Host.Source,
+			Rules: vm.Rules{Chunked: d.Host.Rules.Chunked, Synced: d.Host.Rules.Synced, Source: or(d.Host.Rules.Source)}},
 		Policy: decide.Policy{Profile: decide.Profile(d.Policy.Profile), MaxDowntime: duration(d.Policy.MaxDowntime),
 			Deadline: duration(d.Policy.Deadline), MaxSlowdown: or0(d.Policy.MaxSlowdown), NoPostcopy: d.Policy.NoPostcopy},
 		Plan: decide.Plan{Params: d.Plan.Params.value(), Forced: d.Plan.Forced, Reason: decide.Reason{Why: d.Plan.Why}}}
@@ -68,7 +69,7 @@ func (d traceDoc) value() vm.Trace {
 
 func (d paramsDoc) value() vm.Params {
 	return vm.Params{DowntimeLimit: duration(d.DowntimeLimit), Bandwidth: vm.Rate(or0(d.Bandwidth)),
-		PostcopyBandwidth: vm.Rate(or0(d.PostcopyBandwidth)), Passes: int(or0(d.Passes)),
+		Switchover: vm.Rate(or0(d.Switchover)), PostcopyBandwidth: vm.Rate(or0(d.PostcopyBandwidth)), Passes: int(or0(d.Passes)),
 		ThrottleInitial: int(or0(d.ThrottleInitial)), ThrottleIncrement: int(or0(d.ThrottleIncrement)),
 		ThrottleMax: int(or0(d.ThrottleMax)), ThrottleTrigger: int(or0(d.ThrottleTrigger)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)), Postcopy: d.Armed}
 }
@@ -88,6 +89,13 @@ func or0(x *float64) float64 {
 		return 0
 	}
 	return *x
+}
+
+func or(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func duration(s *float64) time.Duration { return time.Duration(math.Round(or0(s) * 1e9)) }

@@ -106,6 +106,13 @@ type hostDoc struct {
 	FaultService *float64 `json:"fault_service_seconds"`
 	DiskRate     *float64 `json:"disk_bytes_per_second"`
 	Source       string   `json:"source"`
+	Rules        rulesDoc `json:"rules"`
+}
+
+type rulesDoc struct {
+	Chunked bool    `json:"dirty_bits_in_chunks"`
+	Synced  bool    `json:"throttle_looks_forced"`
+	Source  *string `json:"source"`
 }
 
 type policyDoc struct {
@@ -128,6 +135,7 @@ type weights struct {
 type paramsDoc struct {
 	DowntimeLimit     *float64 `json:"downtime_limit_seconds"`
 	Bandwidth         *float64 `json:"bandwidth_bytes_per_second"`
+	Switchover        *float64 `json:"switchover_bandwidth_bytes_per_second"`
 	PostcopyBandwidth *float64 `json:"post_copy_bandwidth_bytes_per_second"`
 	Passes            *float64 `json:"passes"`
 	ThrottleInitial   *float64 `json:"throttle_initial_percent"`

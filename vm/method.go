@@ -47,6 +47,7 @@ func (m Method) Live() bool { return m != Offline && m != StopAndCopy }
 type Params struct {
 	DowntimeLimit     time.Duration `json:",omitempty"` // pre-copy may stop the VM once the rest fits into this
 	Bandwidth         Rate          `json:",omitempty"` // cap while the VM runs; QEMU lifts it in the final stage; 0: none
+	Switchover        Rate          `json:",omitempty"` // what the limit is reckoned with, as QEMU is told; 0: what the stream reaches
 	PostcopyBandwidth Rate          `json:",omitempty"` // cap on post-copy's background stream; 0: none
 	Passes            int           `json:",omitempty"` // hybrid: pre-copy passes before the switch
 	ThrottleInitial   int           `json:",omitempty"` // auto-converge: first throttle, percent of vCPU time

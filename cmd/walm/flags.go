@@ -151,6 +151,8 @@ func weights(s string) (*decide.Weights, error) {
 // tuneFlags are the flags that set a method's parameters by hand.
 func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool, rate func(string) (vm.Rate, error)) {
 	parsed(fs, &t.Bandwidth, "bandwidth", "RATE", "", "cap while the VM runs, such as 500Mbit/s (default: none)", rate)
+	parsed(fs, &t.Switchover, "switchover-bandwidth", "RATE", "",
+		"what the link carries once the VM stands still, for a downtime limit to be\nreckoned with (QEMU 8.2; default: what the stream reaches, under its cap)", rate)
 	parsed(fs, &t.PostcopyBandwidth, "postcopy-bandwidth", "RATE", "", "cap on post-copy's background stream (default: none)", rate)
 	parsed(fs, &t.Passes, "passes", "N", "", "hybrid: pre-copy passes before the switch (default 1)", count)
 	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream)", count)

@@ -173,6 +173,9 @@ func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	if m.tune.Bandwidth > 0 {
 		p.Bandwidth = m.tune.Bandwidth
 	}
+	if m.tune.Switchover > 0 && p.DowntimeLimit > 0 && method != vm.PostCopy {
+		p.Switchover = m.tune.Switchover
+	}
 	if m.tune.PostcopyBandwidth > 0 && (method.Postcopies() || p.Postcopy) {
 		p.PostcopyBandwidth = m.tune.PostcopyBandwidth
 	}

@@ -34,6 +34,7 @@ type subject struct {
 	runs        string // what runs it
 	host        string // that it runs on; empty: this one
 	accelerator string
+	rules       vm.Rules      // that it migrates by
 	elsewhere   bool          // its memory may be out of this host's reach
 	setup       time.Duration // from the order to move until the stream begins; 0: as a QEMU's own
 	samples     int           // pages that its hypervisor samples, where it takes no other number; 0: any
@@ -42,6 +43,7 @@ type subject struct {
 // defaults are the constants of its hosts before anything was moved between them.
 func (s subject) defaults() predict.Host {
 	h := predict.DefaultHost()
+	h.Rules = s.rules
 	if s.setup > 0 {
 		h.Setup, h.Source = s.setup, "default for libvirt"
 	}
@@ -69,7 +71,8 @@ func (c *connection) open(ctx context.Context, name string) (subject, error) {
 }
 
 func ofSocket(v *qemu.VM) subject {
-	return subject{reached: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator}
+	return subject{reached: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator,
+		rules: vm.RulesOf(v.Accelerator, v.Version.Major, v.Version.Minor)}
 }
 
 // eye is what looks at a VM: the host's own view of its memory where walm may read it, else the hypervisor's page

@@ -34,6 +34,10 @@ func (p *Pair) wanted(m vm.Method, params vm.Params) map[string]bool {
 // trigger is the parameter of auto-converge that QEMU has had since 5.0. It is left alone unless it is asked for.
 const trigger = "throttle-trigger-threshold"
 
+// switchover is the parameter, since 8.2, that tells QEMU what the link will carry once the VM stands still; 0: it takes what the
+// stream reached, which a cap on that keeps low.
+const switchover = "avail-switchover-bandwidth"
+
 // unthrottled is a rate cap that caps nothing, for pipes and stopped VMs.
 const unthrottled = 0
 
@@ -58,6 +62,9 @@ func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
 	}
 	if p.Multifd > 0 {
 		args["multifd-channels"] = p.Multifd
+	}
+	if p.Switchover > 0 {
+		args[switchover] = int64(p.Switchover)
 	}
 	return args
 }
@@ -100,6 +107,9 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 				return fmt.Sprintf("the %s's QEMU %s has no %s", end.side, end.Version, trigger)
 			}
 		}
+	}
+	if params.Switchover > 0 && !p.Source.Takes(switchover) {
+		return fmt.Sprintf("the source's QEMU %s has no %s", p.Source.Version, switchover)
 	}
 	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
 		return "multifd does not go with post-copy"

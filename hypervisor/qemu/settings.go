@@ -89,6 +89,9 @@ func (v *VM) tuning(ctx context.Context, wanted vm.Params, tls *TLS) (tuning, er
 	if tls != nil {
 		names = append(names, tlsParameters()...)
 	}
+	if wanted.Switchover > 0 {
+		names = append(names, switchover)
+	}
 	for _, name := range names {
 		if x, ok := params[name]; ok {
 			before[name] = notOurs(x)
