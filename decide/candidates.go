@@ -143,13 +143,18 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 		}
 	}
 	if out := q.Trace.NetOut; m.Live() && out > q.Link.Bandwidth/10 && out < q.Link.Bandwidth*3/4 {
-		spared := q.Link.Bandwidth - out // what the VM's own clients leave
-		add(func(p *vm.Params) {
-			p.Bandwidth = spared
-			if m.Postcopies() {
-				p.PostcopyBandwidth = spared
-			}
-		})
+		// What the VM's own clients leave. The cap holds while the VM runs; the limit is for when it does not.
+		spared := q.Link.Bandwidth - out
+		for _, told := range []vm.Rate{q.Link.Bandwidth, 0} {
+			add(func(p *vm.Params) {
+				if p.Bandwidth = spared; p.DowntimeLimit > 0 && m != vm.PostCopy {
+					p.Switchover = told
+				}
+				if m.Postcopies() {
+					p.PostcopyBandwidth = spared
+				}
+			})
+		}
 	}
 	return list
 }

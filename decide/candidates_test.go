@@ -95,7 +95,7 @@ func TestCandidates(t *testing.T) {
 				return c.Method == vm.PreCopy && c.Params.DowntimeLimit == 500*time.Millisecond
 			}, 1},
 		{"a guest that sends much is spared", Question{Link: link, Trace: vm.Trace{NetOut: 30e6}},
-			func(c Candidate) bool { return c.Params.Bandwidth == 60e6 }, 4},
+			func(c Candidate) bool { return c.Params.Bandwidth == 60e6 }, 7},
 		{"one that sends little is not", Question{Link: link, Trace: vm.Trace{NetOut: 3e6}},
 			func(c Candidate) bool { return c.Params.Bandwidth > 0 }, 0},
 		{"a user's own parameter is kept in each", Question{Link: link, Tune: func(_ vm.Method, p vm.Params) vm.Params {

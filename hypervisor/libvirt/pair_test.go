@@ -177,6 +177,7 @@ func TestUnable(t *testing.T) {
 		{vm.PostCopy, vm.Params{Preempt: true}, "no postcopy-preempt"},
 		{vm.AutoConverge, vm.DefaultParams(vm.AutoConverge), ""},
 		{vm.AutoConverge, vm.Params{ThrottleMax: 50}, "largest throttle"},
+		{vm.PreCopy, vm.Params{Switchover: vm.Gbit}, "at the switchover"},
 		{vm.AutoConverge, vm.Params{ThrottleTrigger: 50}, "triggers"},
 		{vm.Offline, vm.Params{}, "folder"},
 	} {

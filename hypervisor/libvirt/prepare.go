@@ -98,6 +98,8 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 		return fmt.Sprintf("libvirt cannot be told the largest throttle, which is %d %%", vm.DefaultThrottleMax)
 	case params.ThrottleTrigger > 0:
 		return "libvirt cannot be told what triggers the throttle"
+	case params.Switchover > 0:
+		return "libvirt cannot be told what the link carries at the switchover"
 	case params.Multifd > 0 && postcopy:
 		return "multifd does not go with post-copy"
 	case postcopy && params.Preempt && p.Domain.Libvirt < preempts:

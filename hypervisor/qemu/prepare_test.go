@@ -350,6 +350,37 @@ func TestRelease(t *testing.T) {
 	})
 }
 
+// TestSwitchoverBandwidth: likewise what QEMU is to reckon the downtime limit with.
+func TestSwitchoverBandwidth(t *testing.T) {
+	asked := vm.Params{DowntimeLimit: 300 * time.Millisecond, Bandwidth: 10e6, Switchover: 100e6}
+	unasked := asked
+	unasked.Switchover = 0
+	for _, tt := range []struct {
+		params     vm.Params
+		set, after any
+	}{{unasked, nil, nil}, {asked, 100e6, 0.0}} {
+		synctest.Test(t, func(t *testing.T) {
+			source, destination := newFake("10.0.2"), waiting("10.0.2")
+			source.params[switchover], destination.params[switchover] = 0.0, 0.0
+			p := pairOf(t, source, destination)
+			do(t, p, vm.ActPrepare, vm.PreCopy, tt.params)
+			if got := settings(t, source.did(), "migrate-set-parameters")[switchover]; got != tt.set {
+				t.Errorf("asked for %v, set to %v", tt.params.Switchover, got)
+			}
+			do(t, p, vm.ActRelease, "", vm.Params{})
+			if got := settings(t, source.did(), "migrate-set-parameters")[switchover]; got != tt.after {
+				t.Errorf("asked for %v, given back as %v", tt.params.Switchover, got)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := pairOf(t, newFake("7.2.0"), waiting("7.2.0"))
+		if why := p.Unable(vm.PreCopy, asked); !strings.Contains(why, "7.2.0 has no "+switchover) {
+			t.Errorf("unable because %q", why)
+		}
+	})
+}
+
 // TestThrottleTrigger: it is set where it is asked for, given back, and else left alone.
 func TestThrottleTrigger(t *testing.T) {
 	asked := vm.DefaultParams(vm.AutoConverge)

@@ -24,7 +24,7 @@ func Study() study.Study {
 		Files:   files,
 		Runs:    []string{"policies.yaml"},
 		Claims:  claims(),
-		Tables:  []study.Table{byPolicy(), byClass(), byRound()},
+		Tables:  []study.Table{byPolicy(), byClass(), byRound(), equals()},
 		Figures: []study.Figure{{Name: "cost", Caption: caption, Draw: picture}},
 	}
 }
