@@ -91,7 +91,7 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 		out = append(out, "no dirty curve: the VM is taken to write nothing")
 	}
 	if crowded(t) >= 0.5 {
-		out = append(out, fmt.Sprintf("the host has no core to spare: a vCPU waited for a core for %.0f %% of the time, and so will the stream", 100*slices.Max(t.Waits)))
+		out = append(out, fmt.Sprintf("the host has no core to spare: a vCPU waited for a core for %.0f %% of the time, and so may the stream", 100*slices.Max(t.Waits)))
 	}
 	if p := t.Phases; p != nil && p.Begins == "" {
 		out = append(out, fmt.Sprintf("the VM works for %.2g s and rests for %.2g s in turn: much depends on when it is moved", p.Busy.Seconds(), p.Quiet.Seconds()))
