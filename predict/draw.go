@@ -114,8 +114,6 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.work = math.Max(0.02, w.ran(t)-asleep*share(z())*(1-w.ran(t)))
 	w.jitter = jitter
 	w.rhythm = newRhythm(t.Phases, share(z()), z())
-	slower := slowed(crowded(t), z())
-	w.bandwidth, w.link, w.switched = w.bandwidth/slower, w.link/slower, w.switched/slower
 	return w
 }
 

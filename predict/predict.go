@@ -2,7 +2,6 @@ package predict
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"walm/vm"
@@ -90,8 +89,8 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	if len(t.Curve) == 0 {
 		out = append(out, "no dirty curve: the VM is taken to write nothing")
 	}
-	if crowded(t) >= 0.5 {
-		out = append(out, fmt.Sprintf("the host has no core to spare: a vCPU waited for a core for %.0f %% of the time, and so may the stream", 100*slices.Max(t.Waits)))
+	if waited := waits(t); waited >= crowdedAt {
+		out = append(out, fmt.Sprintf("the host has no core to spare: a vCPU waited for a core for %.0f %% of the time, and so may the stream", 100*waited))
 	}
 	if p := t.Phases; p != nil && p.Begins == "" {
 		out = append(out, fmt.Sprintf("the VM works for %.2g s and rests for %.2g s in turn: much depends on when it is moved", p.Busy.Seconds(), p.Quiet.Seconds()))
