@@ -150,6 +150,9 @@ func (p *Pair) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.survivesResume(ctx); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	over := p.over
 	p.mu.Unlock()
@@ -176,6 +179,27 @@ func (p *Pair) recover(ctx context.Context) error {
 		case <-time.After(reconnect / 2):
 		}
 	}
+}
+
+// survivesResume refuses what the destination's daemon would die of, 11.2.0 to 11.3: qemuProcessIncomingDefNew reads the
+// file descriptor of its caller, and qemuMigrationDstPrepareResume has none (libvirt's release notes of 11.4.0). No call
+// leads around that function, and QEMU's monitor is not to be had through the daemon while its job waits. Whether a
+// distribution has mended its own cannot be asked.
+func (p *Pair) survivesResume(ctx context.Context) error {
+	to, err := p.to.get(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := to.LibVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the destination for its version: %w", err)
+	}
+	if v < 11_002_000 || v >= 11_004_000 {
+		return nil
+	}
+	return fmt.Errorf("the destination's libvirt %s would die of it, as 11.2 and 11.3 do (mended in 11.4.0), so it was not asked: bring it to"+
+		" 11.4 or later, its VMs run on meanwhile, and recover again; or take the post-copy up past both daemons:"+
+		" docs/libvirt.md, \"Post-copy interrupted\"", v)
 }
 
 // Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does

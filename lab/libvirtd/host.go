@@ -56,6 +56,19 @@ func (h *Host) Log() string {
 	return string(text)
 }
 
+// Monitor is the socket of the domain's QEMU, which its daemon holds as long as it runs: the newest, since a daemon that was
+// killed can have left others. Empty where there is none.
+func (h *Host) Monitor() (newest string) {
+	var last time.Time
+	found, _ := filepath.Glob(filepath.Join(h.dir, "lib/qemu/domain-*-"+Domain+"/monitor.sock"))
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && info.ModTime().After(last) {
+			newest, last = path, info.ModTime()
+		}
+	}
+	return newest
+}
+
 // furnish writes what the daemon is configured by.
 func (h *Host) furnish() error {
 	for _, d := range []string{"etc", "run/walm", "lib", "log", "pki/qemu"} { // libvirtd does not start without the last
