@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,10 +23,22 @@ type Guest struct {
 	controls map[netlab.Side]*guest.Control
 	beat     map[netlab.Side]time.Time // the last one's arrival
 	ops      uint64                    // work done, as the last beat tells
+	beats    []Beat                    // the last keptBeats at most
 	ready    bool
 	answers  map[uint32]chan guest.Message
 	last     uint32
 }
+
+// Beat is one report of the guest on its own work, as it arrived.
+type Beat struct {
+	At  time.Time
+	Up  time.Duration // by the guest's clock
+	Ops uint64        // done since its workload began
+	On  netlab.Side
+}
+
+// keptBeats are those of half an hour and more.
+const keptBeats = 1 << 15
 
 // listen hears both hosts, whenever a domain is there.
 func (l *Lab) listen() *Guest {
@@ -72,6 +85,10 @@ func (g *Guest) heard(side netlab.Side, m guest.Message) {
 	switch m.Kind {
 	case wire.Beat:
 		g.beat[side], g.ops = m.At, m.Ops
+		if len(g.beats) == keptBeats {
+			g.beats = slices.Clone(g.beats[keptBeats/2:])
+		}
+		g.beats = append(g.beats, Beat{m.At, m.Up, m.Ops, side})
 		g.ready = true
 		return
 	case wire.Ready:
@@ -105,6 +122,17 @@ func (g *Guest) Beats(ctx context.Context, on netlab.Side) (bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.beat[on].After(began), nil
+}
+
+// Since gives the guest's beats from a time on, in the order in which they came.
+func (g *Guest) Since(t time.Time) []Beat {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.IndexFunc(g.beats, func(b Beat) bool { return !b.At.Before(t) })
+	if i < 0 {
+		return nil
+	}
+	return slices.Clone(g.beats[i:])
 }
 
 // again is how long an answer is waited for before the request is repeated, since a migration can lose either.

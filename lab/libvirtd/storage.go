@@ -126,27 +126,32 @@ func blank(path string) error {
 // CheckDisk reads the disk past the domain and its QEMU, and says whether a block is missing that the guest, which runs on a
 // host, was told is there.
 func (l *Lab) CheckDisk(ctx context.Context, g *Guest, on netlab.Side) error {
-	told, err := g.work(ctx, on)
-	if err != nil {
-		return err
-	}
-	region, err := l.region(ctx, on)
-	if err != nil {
-		return err
-	}
-	last := load.LastBlock(region)
-	if told == 0 || last.N < told {
-		return fmt.Errorf("the guest was told that %d blocks are on its disk, and the last there is %d", told, last.N)
-	}
-	// The last block was begun when all before it had been on the disk, so these must be there in what is read after it.
-	if region, err = l.region(ctx, on); err != nil {
-		return err
-	}
-	c, err := load.CheckBlocks(region, last)
+	c, err := l.Blocks(ctx, g, on)
 	if err == nil && c.Lost > 0 {
 		err = fmt.Errorf("%d of %d blocks that the guest was told are on its disk are not there, such as %s", c.Lost, c.Blocks, c.First)
 	}
 	return err
+}
+
+// Blocks is what CheckDisk goes by.
+func (l *Lab) Blocks(ctx context.Context, g *Guest, on netlab.Side) (load.BlockCheck, error) {
+	told, err := g.work(ctx, on)
+	if err != nil {
+		return load.BlockCheck{}, err
+	}
+	region, err := l.region(ctx, on)
+	if err != nil {
+		return load.BlockCheck{}, err
+	}
+	last := load.LastBlock(region)
+	if told == 0 || last.N < told {
+		return load.BlockCheck{}, fmt.Errorf("the guest was told that %d blocks are on its disk, and the last there is %d", told, last.N)
+	}
+	// The last block was begun when all before it had been on the disk, so these must be there in what is read after it.
+	if region, err = l.region(ctx, on); err != nil {
+		return load.BlockCheck{}, err
+	}
+	return load.CheckBlocks(region, last)
 }
 
 func (l *Lab) region(ctx context.Context, on netlab.Side) ([]byte, error) {

@@ -3,6 +3,7 @@
 //
 //	go run ./studies/libvirt-moves soak 20
 //	go run ./studies/libvirt-moves virsh 10
+//	go run ./studies/libvirt-moves disks 20
 //	go run ./studies/libvirt-moves tables
 package main
 
@@ -13,13 +14,14 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 
 	"walm/lab/debian"
 	"walm/vm"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "libvirt-moves:", err)
@@ -37,8 +39,8 @@ const (
 )
 
 func run(ctx context.Context, args []string) error {
-	usage := errors.New("usage: libvirt-moves soak N | virsh N | tables")
-	all, err := load()
+	usage := errors.New("usage: libvirt-moves soak N | virsh N | disks N | tables")
+	all, err := results()
 	if err != nil {
 		return err
 	}
@@ -51,6 +53,9 @@ func run(ctx context.Context, args []string) error {
 	n, err := strconv.Atoi(args[1])
 	if err != nil || n < 1 {
 		return usage
+	}
+	if args[0] == "disks" {
+		return disks(ctx, n, all)
 	}
 	for _, suite := range []debian.Suite{debian.Bookworm, debian.Backports} {
 		var due []Trial

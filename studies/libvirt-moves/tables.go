@@ -55,6 +55,8 @@ func tables(w io.Writer, all []Trial) error {
 			fmt.Fprintf(out, "%s\t%s\t%d\t\t%s\t%s\n", version(suite), m, len(ours), tmt, dt)
 		}
 	}
+	fmt.Fprintln(out, "\t\t\t\t\t")
+	diskTable(out, all)
 	return out.Flush()
 }
 

@@ -14,7 +14,9 @@ import (
 	"walm/hypervisor/libvirt"
 	"walm/hypervisor/libvirt/rpc"
 	"walm/lab/debian"
+	"walm/lab/experiment"
 	"walm/lab/guest"
+	"walm/lab/guest/load"
 	"walm/lab/libvirtd"
 	"walm/lab/netlab"
 	"walm/migrate"
@@ -28,18 +30,21 @@ type Trial struct {
 	N      int
 	Method vm.Method
 	By     string
+	Disk   experiment.Storage `json:",omitempty"` // where the domain's is; empty: it has none
 
 	TMT   time.Duration `json:",omitempty"` // command given → the source's QEMU has completed
 	DT    time.Duration `json:",omitempty"` // STOP → RESUME, by QEMU's own stamps on one clock
 	Whole bool          `json:",omitempty"` // the guest's heart beats at the destination, every page is as written
 	Err   string        `json:",omitempty"`
+	// Blocks of the disk were looked for past QEMU after the move, all that the guest was told are on it; Lost were not there.
+	Blocks, Lost int `json:",omitempty"`
 }
 
 func (t Trial) key() Trial {
-	return Trial{Suite: t.Suite, Run: t.Run, N: t.N, Method: t.Method, By: t.By}
+	return Trial{Suite: t.Suite, Run: t.Run, N: t.N, Method: t.Method, By: t.By, Disk: t.Disk}
 }
 
-func load() (all []Trial, err error) {
+func results() (all []Trial, err error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -76,6 +81,8 @@ type bench struct {
 	*libvirtd.Lab
 	guest *libvirtd.Guest
 	at    netlab.Side
+	kind  experiment.Storage // of its disk; empty: none
+	disk  libvirtd.Disk
 }
 
 func carryOut(ctx context.Context, suite debian.Suite, due []Trial) (err error) {
@@ -91,7 +98,12 @@ func carryOut(ctx context.Context, suite debian.Suite, due []Trial) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Down()) }()
-	b := &bench{Lab: l}
+	return (&bench{Lab: l}).all(ctx, due)
+}
+
+// all carries the trials out, one after the other.
+func (b *bench) all(ctx context.Context, due []Trial) error {
+	defer b.end()
 	for i, t := range due {
 		if err := b.boot(ctx); err != nil {
 			return err
@@ -100,13 +112,12 @@ func carryOut(ctx context.Context, suite debian.Suite, due []Trial) (err error) 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		fmt.Fprintf(os.Stderr, "%s %d of %d: %s by %s: %v, DT %v, whole %v %s\n", suite, i+1, len(due), t.Method, t.By,
-			t.TMT.Round(time.Millisecond), t.DT.Round(time.Millisecond), t.Whole, t.Err)
+		fmt.Fprintf(os.Stderr, "%s %d of %d: %s by %s %s: %v, DT %v, whole %v, lost %d of %d %s\n", t.Suite, i+1, len(due), t.Method, t.By,
+			t.Disk, t.TMT.Round(time.Millisecond), t.DT.Round(time.Millisecond), t.Whole, t.Lost, t.Blocks, t.Err)
 		if err := t.keep(); err != nil {
 			return err
 		}
 	}
-	b.end()
 	return nil
 }
 
@@ -121,7 +132,7 @@ func (b *bench) boot(ctx context.Context) (err error) {
 		}
 	}
 	b.at = netlab.A
-	b.guest, err = b.Boot(ctx, b.at, libvirtd.Disk{})
+	b.guest, err = b.Boot(ctx, b.at, b.disk)
 	return err
 }
 
@@ -153,6 +164,13 @@ func (b *bench) move(ctx context.Context, t Trial) Trial {
 	}
 	if err == nil {
 		err = b.whole(ctx)
+	}
+	if err == nil && b.kind != "" {
+		var c load.BlockCheck
+		c, err = b.Blocks(ctx, b.guest, b.at)
+		if t.Blocks, t.Lost = c.Blocks, c.Lost; err == nil && c.Lost > 0 {
+			err = fmt.Errorf("%d of %d blocks are not on the disk, such as %s", c.Lost, c.Blocks, c.First)
+		}
 	}
 	if err != nil {
 		t.Err = err.Error()
@@ -187,7 +205,8 @@ func (b *bench) walm(ctx context.Context, m vm.Method, from, to *libvirtd.Host, 
 		return err
 	}
 	defer d.Close()
-	p, err := libvirt.NewPair(ctx, d, to.URI(), libvirt.Options{Peer: to.PeerURI(), StateDir: "/lab"})
+	p, err := libvirt.NewPair(ctx, d, to.URI(), libvirt.Options{Peer: to.PeerURI(), StateDir: "/lab",
+		CopyStorage: b.kind == experiment.Copied})
 	if err != nil {
 		return err
 	}
