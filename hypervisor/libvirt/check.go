@@ -32,7 +32,7 @@ func (p *Pair) Check(ctx context.Context, params vm.Params) ([]preflight.Finding
 	}
 	m := preflight.Move{Options: preflight.Options{Destination: p.Options.Peer, P2P: !p.Options.Direct,
 		CopyStorage: p.Options.CopyStorage, Disks: p.Options.Disks, Incremental: p.Options.Incremental, Unsafe: p.Options.Unsafe,
-		TLS: p.Options.TLS, Parallel: params.Multifd > 0, DestName: p.Options.Name}}
+		TLS: p.Options.TLS, Parallel: params.Multifd > 0, DestName: p.Options.Name, Port: p.Options.port()}}
 	if m.Source, err = about(ctx, from); err != nil {
 		return nil, fmt.Errorf("ask the source: %w", err)
 	}
@@ -54,6 +54,7 @@ func (p *Pair) Check(ctx context.Context, params vm.Params) ([]preflight.Finding
 	if m.Domain, err = p.doing(ctx, from); err != nil {
 		return nil, fmt.Errorf("ask for the domain %s: %w", p.Domain.Name, err)
 	}
+	m.Ports = p.tryPorts(ctx, from.Peer())
 	return preflight.Check(m)
 }
 

@@ -11,7 +11,6 @@ import (
 	"walm/hypervisor/libvirt"
 	"walm/hypervisor/qemu"
 	"walm/lab/debian"
-	"walm/lab/guest"
 	"walm/lab/libvirtd"
 	"walm/lab/netlab"
 	"walm/migrate"
@@ -36,9 +35,9 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel() // each waits more than it works
-			l := up(t, libvirtd.Spec{Suite: tt.suite, TLS: true})
+			b := up(t, libvirtd.Spec{Suite: tt.suite, TLS: true})
 			migratetest.Conformance(t, migratetest.Suite{
-				New:     func(t *testing.T) migratetest.Fixture { return fixture(t, l, tt.direct) },
+				New:     func(t *testing.T) migratetest.Fixture { return fixture(t, b, tt.direct) },
 				Methods: methods,
 				Slow:    10e6,
 			})
@@ -46,22 +45,19 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// sides say which host is the source: every domain begins at host A.
-var sides = map[vm.Side]netlab.Side{vm.Source: netlab.A, vm.Destination: netlab.B}
-
-func fixture(t *testing.T, l *libvirtd.Lab, direct bool) migratetest.Fixture {
+// fixture is the guest where the last case has left it, and the other host to go to.
+func fixture(t *testing.T, b *bench, direct bool) migratetest.Fixture {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, p := pair(t, l, libvirt.Options{Direct: direct})
+	b.ready(ctx, t)
+	d, p := b.pair(t, libvirt.Options{Direct: direct})
+	sides := map[vm.Side]netlab.Side{vm.Source: b.at, vm.Destination: other(b.at)}
+	g, to := b.guest, b.Host(other(b.at))
 	killing, stop := context.WithCancel(context.Background())
 	var past func(*testing.T) (migrate.Hypervisor, func())
-	if l.Suite == debian.Backports { // 11.3.0, whose destination dies of what libvirt calls a resumption
-		past = func(t *testing.T) (migrate.Hypervisor, func()) { return pastDaemons(t.Context(), t, l) }
+	if b.Suite == debian.Backports { // 11.3.0, whose destination dies of what libvirt calls a resumption
+		past = func(t *testing.T) (migrate.Hypervisor, func()) { return b.pastDaemons(t.Context(), t) }
 	}
 	return migratetest.Fixture{
 		Past:       past,
@@ -72,7 +68,7 @@ func fixture(t *testing.T, l *libvirtd.Lab, direct bool) migratetest.Fixture {
 		KillDestination: func() {
 			go func() {
 				for killing.Err() == nil {
-					if err := l.Host(netlab.B).KillDomains(); err != nil {
+					if err := to.KillDomains(); err != nil {
 						t.Error(err)
 					}
 					time.Sleep(5 * time.Millisecond)
@@ -93,99 +89,45 @@ func fixture(t *testing.T, l *libvirtd.Lab, direct bool) migratetest.Fixture {
 			stop()
 			p.Close()
 			d.Close()
-			g.Close()
-			clear(t, l)
+			b.settle(t)
 		},
 	}
 }
 
 // pastDaemons ends both daemons and moves the domain by its QEMUs' own monitors. When that is done the daemons are started
 // again, and take the domain as they find it.
-func pastDaemons(ctx context.Context, t *testing.T, l *libvirtd.Lab) (migrate.Hypervisor, func()) {
+func (b *bench) pastDaemons(ctx context.Context, t *testing.T) (migrate.Hypervisor, func()) {
 	t.Helper()
+	sides := []netlab.Side{b.at, other(b.at)}
 	var ends []*qemu.VM
-	for _, side := range []netlab.Side{netlab.A, netlab.B} {
-		if err := l.Host(side).Kill(); err != nil {
+	for _, side := range sides {
+		if err := b.Host(side).Kill(); err != nil {
 			t.Fatal(err)
 		}
-		v, err := qemu.Open(ctx, l.Host(side).Monitor())
+		v, err := qemu.Open(ctx, b.Host(side).Monitor())
 		if err != nil {
 			t.Fatal(err)
 		}
 		ends = append(ends, v)
 	}
-	listen := net.JoinHostPort(l.Host(netlab.B).Address(), "49215") // libvirt's last
+	listen := net.JoinHostPort(b.Host(sides[1]).Address(), "49215") // libvirt's last
 	q := qemu.NewPair(ends[0], ends[1], listen, t.TempDir())
 	return q, func() {
 		q.Close()
-		for i, side := range []netlab.Side{netlab.A, netlab.B} {
+		for i, side := range sides {
 			ends[i].Close()
-			if err := l.Host(side).Start(ctx); err != nil {
+			if err := b.Host(side).Start(ctx); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range 100 { // the source's daemon ends what has gone
-			if out, err := l.Host(netlab.A).Virsh(ctx, "list", "--name", "--all"); err == nil && len(out) <= 1 {
+			if out, err := b.Host(sides[0]).Virsh(ctx, "list", "--name", "--all"); err == nil && len(out) <= 1 {
 				return
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
 		t.Error("the source's daemon keeps a domain that runs at the destination")
 	}
-}
-
-// pair opens the domain at host A, to be moved to host B.
-func pair(t *testing.T, l *libvirtd.Lab, o libvirt.Options) (*libvirt.Domain, *libvirt.Pair) {
-	t.Helper()
-	from, to := l.Host(netlab.A), l.Host(netlab.B)
-	d, err := libvirt.Open(t.Context(), from.URI(), libvirtd.Domain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Peer = to.PeerURI()
-	p, err := libvirt.NewPair(t.Context(), d, to.URI(), o)
-	if err != nil {
-		d.Close()
-		t.Fatal(err)
-	}
-	return d, p
-}
-
-// clear ends every domain, and waits until the daemons know it.
-func clear(t *testing.T, l *libvirtd.Lab) {
-	t.Helper()
-	for _, side := range sides {
-		h := l.Host(side)
-		if err := h.KillDomains(); err != nil {
-			t.Error(err)
-		}
-		for range 100 {
-			out, err := h.Virsh(context.Background(), "list", "--name", "--all")
-			if err == nil && len(out) <= 1 {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
-}
-
-func up(t *testing.T, spec libvirtd.Spec) *libvirtd.Lab {
-	t.Helper()
-	w, err := guest.ParseWorkload("random:wset=64MiB,rate=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.Workload = w
-	l, err := libvirtd.Up(t.Context(), spec, func(s string) { t.Log(s) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Down(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
 }
 
 var _ migrate.Hypervisor = (*libvirt.Pair)(nil)

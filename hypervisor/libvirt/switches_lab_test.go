@@ -13,33 +13,28 @@ import (
 	"walm/hypervisor/libvirt/rpc"
 	"walm/lab/debian"
 	"walm/lab/libvirtd"
-	"walm/lab/netlab"
 	"walm/migrate"
 	"walm/vm"
 )
 
-// moved boots a guest, moves it, and wants it whole at the destination.
-func moved(t *testing.T, l *libvirtd.Lab, o libvirt.Options, plan decide.Plan, update func(*libvirt.Domain, migrate.Update)) migrate.Result {
+// moved moves the guest to the other host, and wants it whole there.
+func (b *bench) moved(t *testing.T, o libvirt.Options, plan decide.Plan, update func(*libvirt.Domain, migrate.Update)) migrate.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer clear(t, l)
-	defer g.Close()
-	d, p := pair(t, l, o)
+	b.ready(ctx, t)
+	defer b.settle(t)
+	d, p := b.pair(t, o)
 	defer d.Close()
 	defer p.Close()
 	res, err := migrate.Run(ctx, p, migrate.New(plan, nil), migrate.Watch{Update: func(u migrate.Update) { update(d, u) }})
 	if err != nil || res.State != migrate.Completed {
 		t.Fatalf("%s, %s, %v", res.State, res.Reason, err)
 	}
-	if beats, err := g.Beats(ctx, netlab.B); !beats || err != nil {
+	if beats, err := b.guest.Beats(ctx, other(b.at)); !beats || err != nil {
 		t.Errorf("the guest's heart does not beat at the destination: %v", err)
 	}
-	if err := g.Verify(ctx, netlab.B); err != nil {
+	if err := b.guest.Verify(ctx, other(b.at)); err != nil {
 		t.Error(err)
 	}
 	return res
@@ -51,28 +46,30 @@ func TestSwitches(t *testing.T) {
 	for version, suite := range map[string]debian.Suite{"9.0": debian.Bookworm, "11.3": debian.Backports} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			l := up(t, libvirtd.Spec{Suite: suite, TLS: true})
+			b := up(t, libvirtd.Spec{Suite: suite, TLS: true})
 			t.Run("TLS", func(t *testing.T) {
 				plan := decide.Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
 				plan.Params.Multifd = 2
-				moved(t, l, libvirt.Options{TLS: true}, plan, func(*libvirt.Domain, migrate.Update) {})
+				b.moved(t, libvirt.Options{TLS: true}, plan, func(*libvirt.Domain, migrate.Update) {})
 			})
 			t.Run("offline", func(t *testing.T) {
 				plan := decide.Plan{Method: vm.Offline, Params: vm.DefaultParams(vm.Offline)}
-				moved(t, l, libvirt.Options{StateDir: "/lab"}, plan, func(*libvirt.Domain, migrate.Update) {})
+				b.moved(t, libvirt.Options{StateDir: "/lab"}, plan, func(*libvirt.Domain, migrate.Update) {})
 			})
 			t.Run("preempt", func(t *testing.T) {
 				plan := decide.Plan{Method: vm.PostCopy, Params: vm.DefaultParams(vm.PostCopy)}
 				plan.Params.PostcopyBandwidth = 40e6
 				asked := make(chan string, 1)
 				var has bool
-				moved(t, l, libvirt.Options{}, plan, func(d *libvirt.Domain, u migrate.Update) {
+				b.ready(t.Context(), t)
+				source := b.Host(b.at)
+				b.moved(t, libvirt.Options{}, plan, func(d *libvirt.Domain, u migrate.Update) {
 					if u.State != migrate.Postcopying || has {
 						return
 					}
 					has = true
 					go func() {
-						out, err := l.Host(netlab.A).Virsh(context.Background(), "qemu-monitor-command", libvirtd.Domain,
+						out, err := source.Virsh(context.Background(), "qemu-monitor-command", libvirtd.Domain,
 							`{"execute":"query-migrate-capabilities"}`)
 						if err != nil {
 							t.Error(err)

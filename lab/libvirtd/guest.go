@@ -111,17 +111,25 @@ func (g *Guest) works(ctx context.Context, on netlab.Side) error {
 	}
 }
 
-// Beats says whether the guest's heart beats on a host: for a second it is listened to.
+// Beats says whether the guest's heart beats on a host: for a second it is listened to, or until it does.
 func (g *Guest) Beats(ctx context.Context, on netlab.Side) (bool, error) {
 	began := time.Now()
-	select {
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case <-time.After(time.Second):
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for time.Since(began) < time.Second {
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-tick.C:
+		}
+		g.mu.Lock()
+		last := g.beat[on]
+		g.mu.Unlock()
+		if last.After(began) {
+			return true, nil
+		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.beat[on].After(began), nil
+	return false, nil
 }
 
 // Since gives the guest's beats from a time on, in the order in which they came.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -75,6 +76,11 @@ func (h *Host) furnish() error {
 		if err := os.MkdirAll(filepath.Join(h.dir, d), 0o755); err != nil {
 			return err
 		}
+	}
+	// libvirt's own programs look for the daemon there, as on any Debian. The root is every host's, and this the one thing in it
+	// that its packages do not bring.
+	if err := os.Symlink("/run", filepath.Join(h.root, "var/run")); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
 	n := h.addr[strings.LastIndexByte(h.addr, '.')+1:]
 	tls := 0
@@ -183,7 +189,9 @@ func (h *Host) Running() []int {
 }
 
 // end is Kill of everything.
-func (h *Host) end() error { return errors.Join(h.Kill(), h.KillDomains()) }
+func (h *Host) end() error {
+	return errors.Join(kill(h.pids("run/walm/sshd.pid"), "sshd"), h.Kill(), h.KillDomains())
+}
 
 func (h *Host) pids(glob string) (pids []int) {
 	files, _ := filepath.Glob(filepath.Join(h.dir, glob))

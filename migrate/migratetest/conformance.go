@@ -255,10 +255,9 @@ func (c *kase) stays(want migrate.State) {
 // runs wants the VM to run at one side alone, whole, and a look to say so.
 func (c *kase) runs(at vm.Side) {
 	c.t.Helper()
-	for _, side := range []vm.Side{vm.Source, vm.Destination} {
-		got, err := c.f.Running(c.ctx, side)
-		if err != nil || got != (side == at) {
-			c.t.Errorf("the VM runs at the %s: %v, %v", side, got, err)
+	for side, e := range c.running() {
+		if e.err != nil || e.runs != (side == at) {
+			c.t.Errorf("the VM runs at the %s: %v, %v", side, e.runs, e.err)
 		}
 	}
 	if c.f.Check != nil {
@@ -276,12 +275,29 @@ func (c *kase) look(when string) {
 	if err != nil {
 		c.t.Errorf("look %s: %v", when, err)
 	}
+	truths := c.running()
 	for side, e := range map[vm.Side]vm.End{vm.Source: ends.Source, vm.Destination: ends.Destination} {
-		truth, err := c.f.Running(c.ctx, side)
-		if err != nil || (e.Run == vm.RunStateRunning) != truth || e.Run == vm.RunStateUnknown {
-			c.t.Errorf("look %s: the %s is %q (%s), and that it runs is %v, %v", when, side, e.Run, e.Err, truth, err)
+		is := truths[side]
+		if is.err != nil || (e.Run == vm.RunStateRunning) != is.runs || e.Run == vm.RunStateUnknown {
+			c.t.Errorf("look %s: the %s is %q (%s), and that it runs is %v, %v", when, side, e.Run, e.Err, is.runs, is.err)
 		}
 	}
+}
+
+// truth is whether the VM runs at an end.
+type truth struct {
+	runs bool
+	err  error
+}
+
+// running asks for both ends at once: that a VM does not run can take a while to be sure of.
+func (c *kase) running() map[vm.Side]truth {
+	var here, there truth
+	var both sync.WaitGroup
+	both.Go(func() { here.runs, here.err = c.f.Running(c.ctx, vm.Source) })
+	both.Go(func() { there.runs, there.err = c.f.Running(c.ctx, vm.Destination) })
+	both.Wait()
+	return map[vm.Side]truth{vm.Source: here, vm.Destination: there}
 }
 
 // ordered says what is wrong with the events of a move.

@@ -4,6 +4,7 @@
 //	go run ./studies/libvirt-moves soak 20
 //	go run ./studies/libvirt-moves virsh 10
 //	go run ./studies/libvirt-moves disks 20
+//	go run ./studies/libvirt-moves grow 3
 //	go run ./studies/libvirt-moves tables
 package main
 
@@ -39,7 +40,7 @@ const (
 )
 
 func run(ctx context.Context, args []string) error {
-	usage := errors.New("usage: libvirt-moves soak N | virsh N | disks N | tables")
+	usage := errors.New("usage: libvirt-moves soak N | virsh N | disks N | grow N | tables")
 	all, err := results()
 	if err != nil {
 		return err
@@ -56,6 +57,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if args[0] == "disks" {
 		return disks(ctx, n, all)
+	}
+	if args[0] == "grow" {
+		return grows(ctx, n, all)
 	}
 	for _, suite := range []debian.Suite{debian.Bookworm, debian.Backports} {
 		var due []Trial

@@ -57,6 +57,11 @@ func tables(w io.Writer, all []Trial) error {
 	}
 	fmt.Fprintln(out, "\t\t\t\t\t")
 	diskTable(out, all)
+	fmt.Fprintln(out, "\t\t\t\t\t")
+	fmt.Fprintln(out, "hosts\tdisk that is filled as it is moved\tmoves\twith lost blocks\tblocks lost\tlooked for")
+	for _, line := range growTable(all) {
+		fmt.Fprintln(out, line)
+	}
 	return out.Flush()
 }
 

@@ -70,6 +70,7 @@ type Options struct {
 	TLS         bool
 	Parallel    bool
 	DestName    string // empty: as it is
+	Port        int    // that the destination is to listen on for memory; 0: one of libvirt's
 }
 
 // Move is a domain, its host, and where it is to go.
@@ -78,6 +79,7 @@ type Move struct {
 	Source      Host
 	Destination Host
 	Options     Options
+	Ports       []Port // of the destination's that were tried from the source; empty: none could be
 }
 
 // Check lists what stands against the move. An error means that a description could not be read.
@@ -99,6 +101,7 @@ func Check(m Move) ([]Finding, error) {
 	c.devices()
 	c.versions()
 	c.security()
+	c.ports()
 	return c.all, nil
 }
 

@@ -85,6 +85,9 @@ func TestCheck(t *testing.T) {
 		}, []string{"vda .* file system of the source's own"}},
 		{"disk shared and copied", func(m *Move) { m.Options.CopyStorage = true }, []string{"vda .* copied onto itself; leave --copy-storage-all out"}},
 		{"disk not shared, and the user knows", func(m *Move) { m.Domain.Shared[disk], m.Options.Unsafe = false, true }, nil},
+		{"an image that grows, over QEMU's own NFS client", overNFS("qcow2"), []string{"vda ./disks/web. is a qcow2 image over QEMU's own NFS.*mount the share"}},
+		{"a raw one", overNFS("raw"), nil},
+		{"one that grows, and the user knows", func(m *Move) { overNFS("qcow2")(m); m.Options.Unsafe = true }, nil},
 		{"no such disk", func(m *Move) { m.Options.CopyStorage, m.Options.Disks = true, []string{"vdz"} }, []string{"no disk vdz"}},
 		{"cached, and QEMU does not drop it", func(m *Move) {
 			m.Source.QEMU, m.Domain.XML = 2012000, strings.Replace(m.Domain.XML, "type='qemu' id", "type='kvm' id", 1)
@@ -106,12 +109,30 @@ func TestCheck(t *testing.T) {
 		}, []string{"from QEMU 8.2.7 to 9.2.0 fails"}},
 		{"multifd from 9.0 to 9.2.0", func(m *Move) { m.Source.QEMU, m.Destination.QEMU, m.Options.Parallel = 9000000, 9002000, true }, nil},
 		{"multifd to 9.2.1", func(m *Move) { m.Source.QEMU, m.Destination.QEMU, m.Options.Parallel = 9000000, 9002001, true }, nil},
+		{"ports", func(m *Move) { m.Ports = []Port{{49152, ForMemory, Refused}, {10809, ForDisks, Refused}} }, nil},
+		{"the first port is taken", func(m *Move) { m.Ports = []Port{{49152, ForMemory, Taken}} }, nil},
+		{"ports that are silent", func(m *Move) { m.Ports = []Port{{49152, ForMemory, Silent}} }, []string{"port 49152 .* no answer: .*firewall.*; open TCP ports 49152 to 49215.*--migrateuri"}},
+		{"ports that are barred", func(m *Move) { m.Ports = []Port{{49152, ForMemory, Barred}} }, []string{"port 49152 .* is barred"}},
+		{"a port that was given is taken", func(m *Move) { m.Ports, m.Options.Port = []Port{{50000, ForMemory, Taken}}, 50000 }, []string{"listens on port 50000 .*; name another with --migrateuri"}},
+		{"a port that was given is silent", func(m *Move) { m.Ports, m.Options.Port = []Port{{50000, ForMemory, Silent}}, 50000 }, []string{"port 50000 .* no answer.*; open it"}},
+		{"the disks' port is taken", func(m *Move) { m.Ports = []Port{{10809, ForDisks, Taken}} }, []string{"listens on port 10809 .* disks.*--disks-port"}},
+		{"the disks' port is silent", func(m *Move) { m.Ports = []Port{{10809, ForDisks, Silent}} }, []string{"port 10809 .*no answer.*--disks-port"}},
 		{"no certificates", func(m *Move) { m.Destination.NoTLS = []string{"ca-cert.pem", "server-key.pem"} }, []string{"the destination has no ca-cert.pem, server-key.pem"}},
 		{"no certificates needed", func(m *Move) { m.Destination.NoTLS, m.Options.TLS = []string{"ca-cert.pem"}, false }, nil},
 	} {
 		m := good(t)
 		tt.change(&m)
 		compare(t, tt.name, m, tt.want)
+	}
+}
+
+// overNFS has the first disk be an image that QEMU itself reaches over NFS.
+func overNFS(format string) func(*Move) {
+	return func(m *Move) {
+		x := strings.Replace(m.Domain.XML, "<disk type='file' device='disk'>\n      <driver name='qemu' type='qcow2'/>",
+			"<disk type='network' device='disk'><driver name='qemu' type='"+format+"'/>", 1)
+		m.Domain.XML = strings.Replace(x, "<source file='/var/lib/libvirt/images/web.qcow2' index='2'/>",
+			"<source protocol='nfs' name='/disks/web'><host name='10.9.0.9'/></source>", 1)
 	}
 }
 

@@ -99,11 +99,13 @@ type diskXML struct {
 	Device string `xml:"device,attr"`
 	Driver struct {
 		Cache string `xml:"cache,attr"`
+		Type  string `xml:"type,attr"`
 	} `xml:"driver"`
 	Source struct {
-		File string `xml:"file,attr"`
-		Dev  string `xml:"dev,attr"`
-		Name string `xml:"name,attr"`
+		File     string `xml:"file,attr"`
+		Dev      string `xml:"dev,attr"`
+		Name     string `xml:"name,attr"`
+		Protocol string `xml:"protocol,attr"`
 	} `xml:"source"`
 	Target struct {
 		Dev string `xml:"dev,attr"`

@@ -1,0 +1,114 @@
+//go:build lab
+
+package libvirt_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"walm/hypervisor/libvirt"
+	"walm/lab/guest"
+	"walm/lab/libvirtd"
+	"walm/lab/netlab"
+)
+
+// bench is two hosts with a guest that goes on from where the last move left it: a boot takes longer than a move.
+type bench struct {
+	*libvirtd.Lab
+	guest *libvirtd.Guest
+	at    netlab.Side
+}
+
+func up(t *testing.T, spec libvirtd.Spec) *bench {
+	t.Helper()
+	w, err := guest.ParseWorkload("random:wset=64MiB,rate=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Workload = w
+	l, err := libvirtd.Up(t.Context(), spec, func(s string) { t.Log(s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{Lab: l}
+	t.Cleanup(func() {
+		if b.guest != nil {
+			b.guest.Close()
+		}
+		if err := l.Down(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func other(s netlab.Side) netlab.Side {
+	if s == netlab.A {
+		return netlab.B
+	}
+	return netlab.A
+}
+
+// ready finds the guest, or boots one where none is left whole.
+func (b *bench) ready(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if b.guest != nil {
+		return
+	}
+	b.clear(t)
+	var err error
+	if b.guest, err = b.Boot(ctx, netlab.A, libvirtd.Disk{}); err != nil {
+		t.Fatal(err)
+	}
+	b.at = netlab.A
+}
+
+// settle finds out where a case has left the guest. After one that failed, the next gets another guest.
+func (b *bench) settle(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, side := range []netlab.Side{b.at, other(b.at)} {
+		if beats, err := b.guest.Beats(ctx, side); err == nil && beats && !t.Failed() {
+			b.at = side
+			return
+		}
+	}
+	b.guest.Close()
+	b.guest = nil
+}
+
+// clear ends every domain, and waits until the daemons know it.
+func (b *bench) clear(t *testing.T) {
+	t.Helper()
+	for _, side := range []netlab.Side{netlab.A, netlab.B} {
+		h := b.Host(side)
+		if err := h.KillDomains(); err != nil {
+			t.Error(err)
+		}
+		for range 100 {
+			if out, err := h.Virsh(context.Background(), "list", "--name", "--all"); err == nil && len(out) <= 1 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+// pair opens the domain where it runs, to be moved to the other host.
+func (b *bench) pair(t *testing.T, o libvirt.Options) (*libvirt.Domain, *libvirt.Pair) {
+	t.Helper()
+	from, to := b.Host(b.at), b.Host(other(b.at))
+	d, err := libvirt.Open(t.Context(), from.URI(), libvirtd.Domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Peer = to.PeerURI()
+	p, err := libvirt.NewPair(t.Context(), d, to.URI(), o)
+	if err != nil {
+		d.Close()
+		t.Fatal(err)
+	}
+	return d, p
+}
