@@ -157,8 +157,9 @@ func (b *bench) try(ctx context.Context, t *Trial) error {
 	rough := t.Remote
 	rough.Link = vm.Link{Bandwidth: b.Link, Source: "given"}
 	t.Rough = rough.Again(host).Forecast
-	out, err := b.move(ctx, p, plan, began)
+	out, setup, err := b.move(ctx, p, plan, began)
 	t.Local, t.Remote = t.Local.With(out), t.Remote.With(out)
+	t.Local.Setup, t.Remote.Setup = setup, setup
 	if out.Result == measure.Cancelled {
 		t.Local.Limit, t.Remote.Limit = limit, limit
 	}
@@ -211,8 +212,10 @@ func (b *bench) looks(ctx context.Context, t *Trial, d *libvirt.Domain, from *li
 	return seen, nil
 }
 
-// move moves the guest, and says what came of it as seen from outside; began is when it was first watched.
-func (b *bench) move(ctx context.Context, p *libvirt.Pair, plan decide.Plan, began time.Time) (measure.Outcome, error) {
+// move moves the guest, and says what came of it as seen from outside, and how long it took until memory was sent; began is when
+// the guest was first watched.
+func (b *bench) move(ctx context.Context, p *libvirt.Pair, plan decide.Plan, began time.Time) (out measure.Outcome, setup time.Duration,
+	err error) {
 	moving, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	res, ran := migrate.Run(moving, p, migrate.New(plan, nil), migrate.Watch{})
@@ -228,20 +231,26 @@ func (b *bench) move(ctx context.Context, p *libvirt.Pair, plan decide.Plan, beg
 		}
 		e.Beats = append(e.Beats, measure.Beat{At: beat.At, Up: beat.Up, Ops: beat.Ops, Side: side})
 	}
-	out := measure.Assess(e)
+	out = measure.Assess(e)
+	for _, x := range res.Events {
+		if x.Kind == vm.EventStatus && x.Side == vm.Source && x.Status == vm.StatusActive {
+			setup = x.At.Sub(res.Began)
+			break
+		}
+	}
 	if ran == nil && res.State == migrate.Cancelled && moving.Err() != nil {
 		out.Result = measure.Cancelled
-		return out, nil
+		return out, setup, nil
 	}
 	if ran != nil || res.State != migrate.Completed {
-		return out, fmt.Errorf("%s: %s: %w", res.State, res.Reason, ran)
+		return out, setup, fmt.Errorf("%s: %s: %w", res.State, res.Reason, ran)
 	}
 	b.at = other(b.at)
 	beats, err := b.guest.Beats(ctx, b.at)
 	if err == nil && !beats {
 		err = fmt.Errorf("the guest's heart does not beat on host %s", b.at)
 	}
-	return out, err
+	return out, setup, err
 }
 
 func other(s netlab.Side) netlab.Side {
