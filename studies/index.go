@@ -36,6 +36,8 @@ func Index() ([]byte, error) {
 	fmt.Fprint(&b, "\nBesides, walm's own: [first-moves](first-moves/README.md), its forecasts beside what happened, and what its methods cost;\n"+
 		"[generators](generators/README.md), whether the guest's load is what was asked for; [endurance](endurance/README.md), two\n"+
 		"hundred trials in a row; [guestperf](guestperf/README.md), trials an hour beside QEMU's own tool;\n"+
-		"[versions](versions/README.md), every two versions of QEMU by every method, and what is refused.\n")
+		"[versions](versions/README.md), every two versions of QEMU by every method, and what is refused;\n"+
+		"[libvirt-moves](libvirt-moves/README.md), moves between real libvirts, and of disks;\n"+
+		"[remote-source](remote-source/README.md), forecasts from the host and from elsewhere.\n")
 	return b.Bytes(), nil
 }

@@ -92,10 +92,17 @@ func Conformance(t *testing.T, s Suite) {
 		c.recovers()
 	})
 	s.run(t, "an interrupted post-copy is taken up again by the run that it belongs to", vm.PostCopy, func(c *kase) {
-		if s.NoRecovery != "" {
-			c.t.Skip(s.NoRecovery)
-		}
 		c.plan.Params.PostcopyBandwidth, c.takeUp = s.Slow, time.Minute
+		if c.f.Past != nil { // it is refused for as long as it is tried
+			c.takeUp = 2 * time.Second
+			c.on(at(migrate.Postcopying), c.f.Cut)
+			if res := c.run(); res.State != migrate.Paused {
+				c.t.Fatalf("state %s, %s; want %s", res.State, res.Reason, migrate.Paused)
+			}
+			c.f.Mend()
+			c.recovers()
+			return
+		}
 		c.on(at(migrate.Postcopying), func() { c.f.Cut(); time.Sleep(time.Second); c.f.Mend() })
 		if res := c.moves(); !slices.ContainsFunc(res.Notes, func(n migrate.Note) bool { return n.State == migrate.Recovering }) {
 			c.t.Error("it was never interrupted")
