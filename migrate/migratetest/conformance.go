@@ -94,7 +94,7 @@ func Conformance(t *testing.T, s Suite) {
 	s.run(t, "an interrupted post-copy is taken up again by the run that it belongs to", vm.PostCopy, func(c *kase) {
 		c.plan.Params.PostcopyBandwidth, c.takeUp = s.Slow, time.Minute
 		if c.f.Past != nil { // it is refused for as long as it is tried
-			c.takeUp = 2 * time.Second
+			c.takeUp = 4 * time.Second
 			c.on(at(migrate.Postcopying), c.f.Cut)
 			if res := c.run(); res.State != migrate.Paused {
 				c.t.Fatalf("state %s, %s; want %s", res.State, res.Reason, migrate.Paused)
