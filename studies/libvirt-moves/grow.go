@@ -136,7 +136,7 @@ func growTable(all []Trial) (lines []string) {
 		for _, suite := range []debian.Suite{debian.Bookworm, debian.Backports} {
 			moves, with, lost, blocks := 0, 0, 0, 0
 			for _, t := range all {
-				if t.Run != "grow" || t.Suite != suite || t.Disk != kind {
+				if t.Run != "grow" || t.Suite != suite || t.Disk != kind || t.Err != "" {
 					continue
 				}
 				moves, lost, blocks = moves+1, lost+t.Lost, blocks+t.Blocks
