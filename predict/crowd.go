@@ -8,8 +8,8 @@ import (
 
 // crowdedAt is from which share of its time on a vCPU that waits for a core tells of a host that has none to spare. The sender and the
 // receiver may wait too then, or not, where they come first: 36 migrations with waits of 0.17 to 0.88 took e^(0.4 ± 0.45) times as long
-// as on the link alone, 27 with 0.18 to 0.45, at a better priority, no longer than that. So it is a warning. (Rejected: medians moved by
-// e^0.4 were off by a half in the 27; a far end moved by e^0.45 drew medians 3 to 9 % along and held all of them.)
+// as on the link alone, 30 with 0.18 to 0.45, at a better priority, no longer than that. So it is a warning. (Rejected: medians moved by
+// e^0.4 were off by a half in 20 of the 30; a far end moved by e^0.45 drew medians 3 to 9 % along and held all of them.)
 const crowdedAt = 0.15
 
 // waits is the largest share of its time that a vCPU waited for a core.

@@ -38,7 +38,7 @@ func (s scope) of(d study.Data) []migration { return by(s.f, s.trials(d)) }
 
 // experiments are the names under which the study's results are found.
 func experiments() []string {
-	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2"}
+	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "crowded", "crowded2", "crowded3"}
 }
 
 // Study is the question, its experiments, and what they answer.
@@ -48,7 +48,7 @@ func Study() study.Study {
 		Name:   "forecast",
 		Title:  "How far off the forecasts are",
 		Files:  files,
-		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml"},
+		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
 		Claims: claims(all),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
@@ -59,6 +59,12 @@ func Study() study.Study {
 	for _, sc := range all {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
+	fs := forecasters()
+	s.Tables = append(s.Tables,
+		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}}),
+		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],
+			[]string{"crowded2", "crowded3"}}),
+		byMethod(scope{"C3", "by the present version, from the looks on the same host at a better priority", fs[1], []string{"crowded2", "crowded3"}}))
 	for _, sc := range all {
 		switch sc.id {
 		case "V", "U":
