@@ -22,7 +22,7 @@ import (
 	"walm/vm"
 )
 
-var here = Pair{"a", "b", "kvm"}
+var here = Pair{Source: "a", Destination: "b", Accelerator: "kvm"}
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 

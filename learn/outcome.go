@@ -3,7 +3,9 @@
 package learn
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -15,12 +17,37 @@ import (
 	"walm/vm"
 )
 
-// Pair is a source and a destination host, as users name them, and what their VMs run by ("kvm" or "tcg"). What one pair
-// has shown is not held of another.
-type Pair struct{ Source, Destination, Accelerator string }
+// Pair is a source and a destination host, as users name them, what their VMs run by ("kvm" or "tcg"), and the releases of
+// QEMU at both ends, empty where they are not known. What one pair has shown is not held of another, and a new release of
+// QEMU makes another pair of the same hosts: its rules for ending a pass and what a switch costs change between releases.
+type Pair struct {
+	Source, Destination, Accelerator string
+	From, To                         string `json:",omitempty"`
+}
 
 func (p Pair) String() string {
-	return fmt.Sprintf("%s → %s (%s)", p.Source, p.Destination, p.Accelerator)
+	if p.From == "" && p.To == "" {
+		return fmt.Sprintf("%s → %s (%s)", p.Source, p.Destination, p.Accelerator)
+	}
+	return fmt.Sprintf("%s → %s (%s, QEMU %s → %s)", p.Source, p.Destination, p.Accelerator, cmp.Or(p.From, "?"), cmp.Or(p.To, "?"))
+}
+
+// Between is p with the releases of what runs at both ends, as it names itself.
+func (p Pair) Between(source, destination string) Pair {
+	p.From, p.To = release(source), release(destination)
+	return p
+}
+
+// named is a QEMU in what a VM is said to run by: "QEMU 10.0.2 (tcg)", "libvirt 11.3.0, QEMU 10.0.2 (kvm)".
+var named = regexp.MustCompile(`QEMU ([0-9]+\.[0-9]+)`)
+
+// release is QEMU's release in such a text, without its number of mended bugs; empty where there is none.
+func release(text string) string {
+	found := named.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // Outcome is one migration: what was seen and said before it, and what was measured.
@@ -50,6 +77,8 @@ type Outcome struct {
 
 // Of is what is kept of a move.
 func Of(rec move.Record, p Pair) Outcome {
+	told := p.Between(rec.Source, rec.Target)
+	p.From, p.To = cmp.Or(p.From, told.From), cmp.Or(p.To, told.To)
 	o := Outcome{ID: rec.ID, At: rec.Started, VM: rec.VM, Pair: p, SourceQEMU: rec.Source, DestinationQEMU: rec.Target,
 		Simulated: rec.Simulated, Method: rec.Plan.Method, Params: rec.Plan.Params, Trace: rec.Trace, Link: rec.Link,
 		Forecast: rec.Plan.Forecast}

@@ -10,7 +10,10 @@ import (
 const application = 0x77616c6d
 
 // steps bring a store from version i to version i+1, its user_version.
-var steps = []string{`
+var steps = []func(context.Context, *sql.Tx) error{begin, tellReleases}
+
+func begin(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
 	CREATE TABLE outcomes (
 		id          TEXT PRIMARY KEY,
 		at          INTEGER NOT NULL, -- Unix time in nanoseconds
@@ -19,7 +22,30 @@ var steps = []string{`
 		accelerator TEXT NOT NULL,
 		outcome     TEXT NOT NULL     -- JSON
 	) STRICT;
-	CREATE INDEX by_pair ON outcomes (source, destination, accelerator, at)`,
+	CREATE INDEX by_pair ON outcomes (source, destination, accelerator, at)`)
+	return err
+}
+
+// tellReleases makes QEMU's releases part of a pair. What an outcome says of both ends tells them for those that are there.
+func tellReleases(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+	ALTER TABLE outcomes ADD COLUMN from_qemu TEXT NOT NULL DEFAULT '';
+	ALTER TABLE outcomes ADD COLUMN to_qemu TEXT NOT NULL DEFAULT '';
+	DROP INDEX by_pair;
+	CREATE INDEX by_pair ON outcomes (source, destination, accelerator, from_qemu, to_qemu, at)`)
+	if err != nil {
+		return err
+	}
+	all, err := outcomes(ctx, tx, "SELECT outcome FROM outcomes")
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if _, err := tx.ExecContext(ctx, "UPDATE outcomes SET from_qemu = ?, to_qemu = ? WHERE id = ?", o.Pair.From, o.Pair.To, o.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare checks a database and brings it to the present version, from nothing if there is nothing in it.
@@ -37,7 +63,7 @@ func prepare(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	for _, step := range steps[version:] {
-		if _, err := tx.ExecContext(ctx, step); err != nil {
+		if err := step(ctx, tx); err != nil {
 			return err
 		}
 	}

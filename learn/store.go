@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"modernc.org/sqlite" // also the driver "sqlite"
@@ -19,6 +20,8 @@ import (
 // Store is the database of outcomes. Several processes may use one.
 type Store struct {
 	db *sql.DB
+	// The version of a store that is only read: one of an earlier walm stays as it is.
+	version int
 	// Aside is where a database that could not be read was put; empty: there was none.
 	Aside string
 	// Damage is what was wrong with it.
@@ -65,15 +68,16 @@ func Read(ctx context.Context, dir string) (*Store, error) {
 		return nil, ErrNone
 	}
 	db, err := connect(path, url.Values{"mode": {"ro"}})
+	version := 0
 	if err == nil {
-		if _, err = check(ctx, db); err != nil {
+		if version, err = check(ctx, db); err != nil {
 			err = errors.Join(err, db.Close())
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the store of outcomes %s: %w", path, err)
 	}
-	return &Store{db: db}, nil
+	return &Store{db: db, version: version}, nil
 }
 
 func open(ctx context.Context, path string) (*Store, error) {
@@ -97,7 +101,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store of outcomes %s: %w", path, broken(err))
 	}
-	return &Store{db: db}, nil
+	return &Store{db: db, version: len(steps)}, nil
 }
 
 func connect(path string, options url.Values) (*sql.DB, error) {
@@ -126,8 +130,9 @@ func (s *Store) Close() error { return s.db.Close() }
 func (s *Store) Add(ctx context.Context, o Outcome) error {
 	text, err := json.Marshal(o)
 	if err == nil {
-		_, err = s.db.ExecContext(ctx, "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", o.ID, o.At.UnixNano(),
-			o.Pair.Source, o.Pair.Destination, o.Pair.Accelerator, string(text))
+		_, err = s.db.ExecContext(ctx, `INSERT OR REPLACE INTO outcomes (id, at, source, destination, accelerator, outcome,
+			from_qemu, to_qemu) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, o.ID, o.At.UnixNano(), o.Pair.Source, o.Pair.Destination, o.Pair.Accelerator,
+			string(text), o.Pair.From, o.Pair.To)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the outcome of %s: %w", o.VM, err)
@@ -143,22 +148,41 @@ func (s *Store) All(ctx context.Context) ([]Outcome, error) {
 // Recent is how many outcomes of a pair its constants are fitted to: hosts and networks change.
 const Recent = 200
 
-// Last are the last outcomes of a pair, oldest first.
+// Last are the last outcomes of a pair, oldest first. Where a release is not known, every one is meant.
 func (s *Store) Last(ctx context.Context, p Pair) ([]Outcome, error) {
+	if s.version < 2 {
+		return s.lastOld(ctx, p)
+	}
 	return s.read(ctx, `SELECT outcome FROM (SELECT * FROM outcomes WHERE source = ? AND destination = ? AND accelerator = ?
-		ORDER BY at DESC, id DESC LIMIT ?) ORDER BY at, id`, p.Source, p.Destination, p.Accelerator, Recent)
+		AND ? IN ('', from_qemu) AND ? IN ('', to_qemu) ORDER BY at DESC, id DESC LIMIT ?) ORDER BY at, id`, p.Source, p.Destination,
+		p.Accelerator, p.From, p.To, Recent)
+}
+
+// lastOld is Last in a store whose rows do not tell releases.
+func (s *Store) lastOld(ctx context.Context, p Pair) ([]Outcome, error) {
+	all, err := s.read(ctx, "SELECT outcome FROM outcomes WHERE source = ? AND destination = ? AND accelerator = ? ORDER BY at, id", p.Source,
+		p.Destination, p.Accelerator)
+	all = slices.DeleteFunc(all, func(o Outcome) bool {
+		return p.From != "" && o.Pair.From != p.From || p.To != "" && o.Pair.To != p.To
+	})
+	return all[max(0, len(all)-Recent):], err
 }
 
 func (s *Store) read(ctx context.Context, query string, args ...any) ([]Outcome, error) {
-	all, err := s.rows(ctx, query, args...)
+	all, err := outcomes(ctx, s.db, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the store of outcomes: %w", broken(err))
 	}
 	return all, nil
 }
 
-func (s *Store) rows(ctx context.Context, query string, args ...any) ([]Outcome, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+// asked is a database or a transaction in it.
+type asked interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func outcomes(ctx context.Context, db asked, query string, args ...any) ([]Outcome, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +196,9 @@ func (s *Store) rows(ctx context.Context, query string, args ...any) ([]Outcome,
 		var o Outcome
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			return nil, fmt.Errorf("an outcome in it: %w", err)
+		}
+		if o.Pair.From == "" && o.Pair.To == "" { // of a walm that did not tell them apart
+			o.Pair = o.Pair.Between(o.SourceQEMU, o.DestinationQEMU)
 		}
 		all = append(all, o)
 	}

@@ -97,7 +97,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.end(l)) }()
 	dir := stateName("")
-	hosts := learn.Pair{Source: "demo", Destination: "demo", Accelerator: l.Spec.Accelerator}
+	runs := "QEMU " + l.State().QEMU // at both ends
+	hosts := learn.Pair{Source: "demo", Destination: "demo", Accelerator: l.Spec.Accelerator}.Between(runs, runs)
 	r, err := l.Request(ctx, move.Request{Host: constants(ctx, dir, hosts, predict.DefaultHost(), d.err), Policy: d.policy, Tune: d.tuned, Step: d.step})
 	if err != nil {
 		return errors.Join(err, l.Settle(""))

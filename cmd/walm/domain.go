@@ -111,7 +111,8 @@ func (m *migration) byDomain(ctx context.Context, given *pflag.FlagSet, args []s
 	v.subject, v.pair, v.target = ofDomain(d), pair, line.Destination
 	v.route = route{VM: d.Name, Connect: m.at.address(), To: line.Destination, Through: m.virsh.through, Direct: options.Direct,
 		Shared: options.StateDir}
-	v.hosts = learn.Pair{Source: d.Host, Destination: hostOf(line.Destination), Accelerator: d.Accelerator}
+	v.hosts = learn.Pair{Source: d.Host, Destination: hostOf(line.Destination), Accelerator: d.Accelerator}.
+		Between(v.runs, v.target)
 	v.check = func(ctx context.Context) ([]error, error) {
 		return errorsOf(pair.Check(ctx, vm.Params{Multifd: connections}))
 	}

@@ -15,13 +15,14 @@ import (
 	"walm/predict"
 )
 
-// hostPair names the hosts of a migration: the VM's, and the one at the given address, HOST:PORT or HOST.
+// hostPair names the hosts of a migration: the VM's, and the one at the given address, HOST:PORT or HOST. What runs there is
+// not known yet.
 func hostPair(v subject, to string) learn.Pair {
 	here, err := os.Hostname()
 	if err != nil {
 		here = "this host"
 	}
-	p := learn.Pair{Source: cmp.Or(v.host, here), Destination: to, Accelerator: v.accelerator}
+	p := learn.Pair{Source: cmp.Or(v.host, here), Destination: to, Accelerator: v.accelerator}.Between(v.runs, "")
 	if host, _, err := net.SplitHostPort(to); err == nil {
 		p.Destination = host
 	}

@@ -191,7 +191,7 @@ func (m *migration) bySocket(ctx context.Context, source string) (_ *voyage, err
 		m.step(note)
 	}
 	v.subject, v.pair, v.target = ofSocket(src), pair, dst.String()
-	v.hosts = hostPair(v.subject, m.listen)
+	v.hosts = hostPair(v.subject, m.listen).Between(v.runs, v.target)
 	v.check = func(ctx context.Context) ([]error, error) { return errorsOf(pair.Check(ctx)) }
 	v.after = func(rec move.Record) []string { return whereabouts(rec, src, dst, m.listen) }
 	return v, nil
