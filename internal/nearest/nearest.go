@@ -16,7 +16,7 @@ func To(s string, names []string) []string {
 	var near []found
 	for _, name := range names {
 		a, b := strings.ToLower(s), strings.ToLower(name)
-		off := distance(a, b)
+		off := Distance(a, b)
 		switch {
 		case off <= max(1, min(len(a), len(b))/3):
 		case len(a) >= 2 && strings.Contains(b, a):
@@ -34,8 +34,8 @@ func To(s string, names []string) []string {
 	return best
 }
 
-// distance is how many bytes have to be put in, left out or changed to make a of b.
-func distance(a, b string) int {
+// Distance is how many bytes have to be put in, left out or changed to make a of b.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
