@@ -90,8 +90,8 @@ func ends(cmd *cobra.Command, args []string, to, listen string) error {
 		if len(args) == 2 {
 			return nil
 		}
-		return seeHelp(cmd, fmt.Errorf("%s takes a domain and the URI of the destination's libvirt, such as vm1 qemu+tls://beta/system,"+
-			" and was given %d arguments", cmd.CommandPath(), len(args)))
+		return seeHelp(cmd, fmt.Errorf("%s takes two arguments, a domain and the URI of the destination's libvirt, such as"+
+			" vm1 qemu+tls://beta/system, and was given %d", cmd.CommandPath(), len(args)))
 	}
 	if err := oneVM(cmd, args); err != nil {
 		return err
