@@ -48,7 +48,7 @@ func (p *Pair) Adopt(ctx context.Context, text json.RawMessage, resumed bool) er
 	}
 	p.note(func(k *known) { k.touched, k.adopted = true, true })
 	if o.Downtime > 0 {
-		p.later(func(ctx context.Context) error { return p.giveBack(ctx, o.Downtime) })
+		p.undo.Later(func(ctx context.Context) error { return p.giveBack(ctx, o.Downtime) })
 	}
 	if o.File == "" {
 		return nil
@@ -62,6 +62,6 @@ func (p *Pair) Adopt(ctx context.Context, text json.RawMessage, resumed bool) er
 	p.mu.Lock()
 	p.saved = s
 	p.mu.Unlock()
-	p.later(func(context.Context) error { return s.remove() })
+	p.undo.Later(func(context.Context) error { return s.remove() })
 	return nil
 }

@@ -53,7 +53,7 @@ func (p *Pair) prepareOffline() {
 	s := &saved{file: cmp.Or(p.file, p.newFile())}
 	p.saved, p.file = s, ""
 	p.mu.Unlock()
-	p.later(func(context.Context) error { return s.remove() })
+	p.undo.Later(func(context.Context) error { return s.remove() })
 }
 
 func (s *saved) remove() error {

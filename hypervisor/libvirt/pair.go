@@ -10,6 +10,7 @@ import (
 
 	"walm/hypervisor/libvirt/rpc"
 	"walm/internal/backlog"
+	"walm/internal/undo"
 	"walm/vm"
 )
 
@@ -27,10 +28,10 @@ type Pair struct {
 
 	mu    sync.Mutex
 	known known
-	undo  []func(context.Context) error // what ActRelease gives back, last first
-	over  chan struct{}                 // closed when libvirt has answered the call that migrates
-	file  string                        // of the next offline move, once it has a name
-	saved *saved                        // nil: the VM does not move offline
+	undo  undo.List     // what ActRelease gives back, last first
+	over  chan struct{} // closed when libvirt has answered the call that migrates
+	file  string        // of the next offline move, once it has a name
+	saved *saved        // nil: the VM does not move offline
 }
 
 // Options are how the domain is moved, beside the method and its parameters: the switches of virsh migrate.
@@ -242,7 +243,7 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	case vm.ActRecover:
 		return p.recover(ctx)
 	case vm.ActRelease:
-		return p.release(ctx)
+		return p.undo.Release(ctx)
 	case vm.ActResume:
 		c, err := p.to.get(ctx)
 		if err != nil {
@@ -341,24 +342,6 @@ func (p *Pair) resumeSource(ctx context.Context) error {
 		return err
 	}
 	return c.Resume(ctx, p.id())
-}
-
-func (p *Pair) release(ctx context.Context) error {
-	p.mu.Lock()
-	undo := p.undo
-	p.undo = nil
-	p.mu.Unlock()
-	var all []error
-	for i := len(undo) - 1; i >= 0; i-- {
-		all = append(all, undo[i](ctx))
-	}
-	return errors.Join(all...)
-}
-
-func (p *Pair) later(f func(context.Context) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.undo = append(p.undo, f)
 }
 
 func milliseconds(d time.Duration) uint64 { return uint64(max(1, d.Milliseconds())) }

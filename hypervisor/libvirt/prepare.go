@@ -157,7 +157,7 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	if err := c.SetDowntime(ctx, p.id(), milliseconds(params.DowntimeLimit)); err != nil {
 		return fmt.Errorf("set the downtime limit: %w", err)
 	}
-	p.later(func(ctx context.Context) error { return p.giveBack(ctx, before) })
+	p.undo.Later(func(ctx context.Context) error { return p.giveBack(ctx, before) })
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (p *Pair) prepareApart() {
 	p.mu.Lock()
 	p.offline = &offline{saved: p.Courier.Saved, copied: p.Courier.Copied, apart: true, ctx: ctx, cancel: cancel}
 	p.mu.Unlock()
-	p.later(func(ctx context.Context) error {
+	p.undo.Later(func(ctx context.Context) error {
 		cancel()
 		return p.Courier.Remove(ctx)
 	})

@@ -44,7 +44,7 @@ func (p *Pair) prepareMirror(ctx context.Context) error {
 	p.mu.Lock()
 	p.mirror = m
 	p.mu.Unlock()
-	p.later(func(context.Context) error {
+	p.undo.Later(func(context.Context) error {
 		m.cancel()
 		m.ended.Wait()
 		return nil

@@ -55,7 +55,7 @@ func (p *Pair) prepareOffline(params vm.Params) error {
 	p.offline = &offline{saved: filepath.Join(dir, "source.state"), copied: filepath.Join(dir, "destination.state"),
 		rate: params.Bandwidth, ctx: ctx, cancel: cancel}
 	p.mu.Unlock()
-	p.later(func(context.Context) error {
+	p.undo.Later(func(context.Context) error {
 		cancel()
 		return os.RemoveAll(dir)
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"walm/internal/backlog"
+	"walm/internal/undo"
 	"walm/vm"
 )
 
@@ -30,8 +31,8 @@ type Pair struct {
 	connects time.Time // until then the source may be connecting because of the last ActRecover; of Do's caller
 
 	mu       sync.Mutex
-	undo     []func(context.Context) error // what ActRelease gives back, last first
-	postcopy bool                          // ActPostcopy was issued: nothing may be cancelled
+	undo     undo.List // what ActRelease gives back, last first
+	postcopy bool      // ActPostcopy was issued: nothing may be cancelled
 	offline  *offline
 	folder   string  // of the next offline move's state file, once it has a name
 	mirror   *mirror // nil: no disks are copied, or the VM moves offline
@@ -143,7 +144,7 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	case vm.ActRecover:
 		return p.recover(ctx)
 	case vm.ActRelease:
-		return p.release(ctx)
+		return p.undo.Release(ctx)
 	}
 	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
 }
@@ -179,22 +180,4 @@ func (p *Pair) cancel(ctx context.Context) error {
 		return errPostcopy
 	}
 	return p.Source.conn.Do(ctx, "migrate_cancel", nil, nil)
-}
-
-func (p *Pair) release(ctx context.Context) error {
-	p.mu.Lock()
-	undo := p.undo
-	p.undo = nil
-	p.mu.Unlock()
-	var all []error
-	for i := len(undo) - 1; i >= 0; i-- {
-		all = append(all, undo[i](ctx))
-	}
-	return errors.Join(all...)
-}
-
-func (p *Pair) later(f func(context.Context) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.undo = append(p.undo, f)
 }

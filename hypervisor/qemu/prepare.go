@@ -187,7 +187,7 @@ func (p *Pair) keep(ctx context.Context, v *VM, wanted vm.Params) error {
 	if err != nil {
 		return err
 	}
-	p.later(func(ctx context.Context) error { return v.giveBack(ctx, before) })
+	p.undo.Later(func(ctx context.Context) error { return v.giveBack(ctx, before) })
 	return nil
 }
 

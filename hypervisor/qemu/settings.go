@@ -56,17 +56,17 @@ func (p *Pair) Adopt(text json.RawMessage) error {
 		if !strings.HasPrefix(filepath.Base(s.Folder), folderPrefix) {
 			return fmt.Errorf("the state file's folder %q was not made by walm", s.Folder)
 		}
-		p.later(func(context.Context) error { return os.RemoveAll(s.Folder) })
+		p.undo.Later(func(context.Context) error { return os.RemoveAll(s.Folder) })
 	}
 	if p.CopyDisks {
-		p.later(p.dropCopies)
+		p.undo.Later(p.dropCopies)
 	}
 	if _, ok := s.Source.Parameters[tlsParameters()[0]]; ok {
-		p.later(p.unloadBoth)
+		p.undo.Later(p.unloadBoth)
 	}
 	// Backward as prepare does it: the source is given back first.
-	p.later(func(ctx context.Context) error { return p.Destination.giveBack(ctx, s.Destination) })
-	p.later(func(ctx context.Context) error { return p.Source.giveBack(ctx, s.Source) })
+	p.undo.Later(func(ctx context.Context) error { return p.Destination.giveBack(ctx, s.Destination) })
+	p.undo.Later(func(ctx context.Context) error { return p.Source.giveBack(ctx, s.Source) })
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (p *Pair) encrypt(ctx context.Context) error {
 	if p.TLS == nil {
 		return nil
 	}
-	p.later(p.unloadBoth)
+	p.undo.Later(p.unloadBoth)
 	for _, end := range p.ends() {
 		if err := p.TLS.load(ctx, end); err != nil {
 			return err
