@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo demo-libvirt check static test test-kvm model bench soak forecast fuzz lint vuln man clean
+.PHONY: all build demo demo-libvirt check static test test-kvm model bench soak faults forecast fuzz lint vuln man clean
 
 all: build
 
@@ -52,6 +52,12 @@ bench: build
 soak: build
 	$(GO) run ./studies/first-moves soak
 	$(GO) run ./studies/first-moves tables
+
+# One thing that goes wrong in each phase of each method, and a thousand moves in a row: both for hours, and they go on
+# where they stopped.
+faults: build
+	./walm lab faults --at-once 4 --results faults.jsonl
+	./walm lab soak --moves 1000 --results soak.jsonl
 
 forecast: build
 	$(GO) run ./studies/first-moves forecast

@@ -20,7 +20,7 @@ func newLab() *cobra.Command {
 		Long: `A lab is two hosts and a client on this machine, each in a network namespace of its own, joined by a shaped link, and a
 Linux guest on the first host. It needs root. What a killed walm has left of a lab is cleared by the next one.`,
 	})
-	cmd.AddCommand(newLabUp(), newLabDown(), newLabStatus(), newLabPlan(), newLabRun(), newLabReport(), newLabTrial(), newLabFaults(), newLabLook())
+	cmd.AddCommand(newLabUp(), newLabDown(), newLabStatus(), newLabPlan(), newLabRun(), newLabReport(), newLabTrial(), newLabFaults(), newLabSoak(), newLabLook())
 	return cmd
 }
 

@@ -23,6 +23,7 @@ type labFaults struct {
 	plan    faults.Plan
 	results string
 	list    bool
+	report  bool
 }
 
 func newLabFaults() *cobra.Command {
@@ -50,6 +51,7 @@ was found. Results are added to a file, and the same command goes on where it st
 	fs.Uint64Var(&r.plan.Seed, "seed", 1, "of the order")
 	fs.StringVar(&r.results, "results", "faults.jsonl", "file to add results to; what it has already is not done again")
 	fs.BoolVar(&r.list, "list", false, "show the cells and what is expected of each, and do nothing")
+	fs.BoolVar(&r.report, "report", false, "show what the results come to, in Markdown, and do nothing")
 	parsed(fs, &r.progress, "progress", "FORM", "auto", "bar, plain, json or none, on standard error",
 		oneOf("auto", "bar", "plain", "json", "none"))
 	cmd.AddCommand(newLabFaultsListen())
@@ -80,6 +82,15 @@ func (r *labFaults) run(ctx context.Context) (err error) {
 		}
 		return nil
 	}
+	if r.report {
+		all, err := faults.ReadResults(r.results)
+		if err != nil {
+			return err
+		}
+		r.done()
+		_, err = fmt.Fprint(r.out, faults.Report(all))
+		return err
+	}
 	for _, q := range r.qemus {
 		s, err := suite(q)
 		if err != nil {
@@ -102,7 +113,7 @@ func (r *labFaults) run(ctx context.Context) (err error) {
 	began, todo := time.Now(), r.plan.Left(into)
 	n := 0
 	r.step(fmt.Sprintf("%d cells, %d of them to do", len(r.plan.Trials()), len(todo)))
-	err = faults.Run(ctx, r.plan, into, faults.Spec{Cache: cache, Walm: program, Step: r.step}, func(f faults.Result) {
+	err = faults.Run(ctx, r.plan, into, faults.Spec{Cache: cache, Walm: program, Version: version, Step: r.step}, func(f faults.Result) {
 		n++
 		elapsed := time.Since(began)
 		left := elapsed / time.Duration(n) * time.Duration(len(todo)-n)

@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,9 +27,10 @@ import (
 
 // Spec is what a bench is made of.
 type Spec struct {
-	Cache debian.Cache
-	Walm  string // the program under test
-	Step  func(string)
+	Cache   debian.Cache
+	Walm    string // the program under test
+	Version string // its own
+	Step    func(string)
 }
 
 // What every guest of a bench is, and the link between its hosts. A pass over its memory takes some three seconds at the
@@ -42,15 +45,14 @@ const (
 
 // Bench is two hosts, one guest's state for each version of QEMU, and room for one migration at a time.
 type Bench struct {
-	spec     Spec
-	id       string
-	dir      string
-	net      *netlab.Net
-	kernel   debian.Kernel
-	initrd   string
-	states   map[debian.Suite]string // files, each a guest at work
-	launched int
-	work     chan func()
+	spec   Spec
+	id     string
+	dir    string
+	net    *netlab.Net
+	kernel debian.Kernel
+	initrd string
+	states map[debian.Suite]string // files, each a guest at work
+	work   chan func()
 }
 
 // Up makes a bench. The caller owes a call of Down.
@@ -136,11 +138,24 @@ func (b *Bench) start(namespace string, cmd *exec.Cmd) error {
 }
 
 // bootPatience is far more than a boot takes (2 to 4 s on an idle machine).
-const bootPatience = 3 * time.Minute
+const bootPatience = 6 * time.Minute
 
-// snapshot boots a guest once and keeps its state, from which each cell's guest starts in a fraction of a boot's time.
+// snapshot boots a guest once and keeps its state in the cache, from which each cell's guest starts in a fraction of a
+// boot's time. The file's name tells what it was made of.
 func (b *Bench) snapshot(ctx context.Context, suite debian.Suite) (string, error) {
 	if file := b.states[suite]; file != "" {
+		return file, nil
+	}
+	program, err := b.spec.Cache.QEMU(ctx, suite, b.spec.Step)
+	if err != nil {
+		return "", err
+	}
+	made := b.config(suite)
+	made.Name = ""
+	sum := sha256.Sum256([]byte(strings.Join(append(made.Args(), program.Version), "\x00")))
+	file := filepath.Join(b.spec.Cache.Dir, fmt.Sprintf("faults-%x.state", sum[:8]))
+	if _, err := os.Stat(file); err == nil {
+		b.states[suite] = file
 		return file, nil
 	}
 	b.spec.Step("booting a guest on QEMU of " + string(suite))
@@ -157,15 +172,28 @@ func (b *Bench) snapshot(ctx context.Context, suite debian.Suite) (string, error
 			return "", fmt.Errorf("the guest did not start its work: %s", console[max(0, len(console)-2000):])
 		}
 	}
-	file := filepath.Join(b.dir, string(suite)+".state")
+	begun := filepath.Join(b.dir, string(suite)+".state")
 	if err := errors.Join(h.monitor.Do(ctx, "stop", nil, nil),
 		h.monitor.Do(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": 0}, nil),
-		h.monitor.Do(ctx, "migrate", map[string]any{"uri": "exec:cat >" + file}, nil),
-		h.settle(ctx, vm.StatusCompleted)); err != nil {
+		h.monitor.Do(ctx, "migrate", map[string]any{"uri": "exec:cat >" + begun}, nil),
+		h.settle(ctx, vm.StatusCompleted), put(begun, file)); err != nil {
 		return "", fmt.Errorf("keep the guest's state: %w", err)
 	}
 	b.states[suite] = file
 	return file, nil
+}
+
+// put has a whole file where others look for it, also on another file system.
+func put(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	next := fmt.Sprintf("%s.%d.new", to, os.Getpid())
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(next, to), os.Remove(from))
 }
 
 // Share has b start its guests from what another bench has booted.

@@ -46,6 +46,7 @@ type Fault string
 
 // The faults.
 const (
+	None            Fault = "none"        // of moves in a row alone
 	KillSource      Fault = "kill-source" // SIGKILL
 	KillDestination Fault = "kill-destination"
 	KillWalm        Fault = "kill-walm"
@@ -68,7 +69,8 @@ const (
 	Reboot          Fault = "guest-reboots"
 	Shutdown        Fault = "guest-shuts-down"
 	Hotplug         Fault = "hot-plug"
-	Clock           Fault = "clock-jumps" // the source host's wall clock, by an hour
+	Clock           Fault = "clock-jumps"     // the wall clock of walm's host, by an hour
+	FarClock        Fault = "far-clock-jumps" // the source host's
 	SourceSlow      Fault = "qmp-source-slow"
 	SourceWrong     Fault = "qmp-source-wrong"
 	SourceMute      Fault = "qmp-source-never"
@@ -83,7 +85,7 @@ const (
 func Faults() []Fault {
 	return []Fault{KillSource, KillDestination, KillWalm, StopSource, StopDestination, StopWalm, HangSource, HangDestination,
 		HangWalm, Cut1s, Cut10s, Cut, Slow, ProbesLost, ProbesDoubled, NoMemory, DiskFull, ReadOnly, Panic, Reboot, Shutdown,
-		Hotplug, Clock, SourceSlow, SourceWrong, SourceMute, SourceDisorder, DestSlow, DestWrong, DestMute, DestDisorder}
+		Hotplug, Clock, FarClock, SourceSlow, SourceWrong, SourceMute, SourceDisorder, DestSlow, DestWrong, DestMute, DestDisorder}
 }
 
 // Cell is one field of the matrix.

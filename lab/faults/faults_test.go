@@ -18,26 +18,44 @@ import (
 var update = flag.Bool("update", false, "write the table in docs/faults.md anew")
 
 // TestDocs: the table in the docs is the one that runs are held against.
-func TestDocs(t *testing.T) {
-	const docs = "../../docs/faults.md"
-	text, err := os.ReadFile(docs)
+func TestDocs(t *testing.T) { written(t, "../../docs/faults.md", "table", Table()) }
+
+// TestStudy: what is told of the committed results is what they give.
+func TestStudy(t *testing.T) {
+	const dir = "../../studies/faults/"
+	matrix, err := ReadResults(dir + "faults.jsonl.zst")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, began := strings.Cut(string(text), "<!-- table: written by `go test ./lab/faults -update` -->\n")
+	row, err := ReadResults(dir + "soak.jsonl.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written(t, dir+"README.md", "report", "\n## The matrix\n\n"+Report(matrix)+"\n## Moves in a row\n\n"+Report(row)+
+		"\nWhat was held after a move, and the most that the walm which made it had resident:\n\n```\n"+Trend(row)+"```\n")
+}
+
+// written wants a text between two marks of a file.
+func written(t *testing.T, path, what, want string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, began := strings.Cut(string(text), "<!-- "+what+": written by `go test ./lab/faults -update` -->\n")
 	is, after, ended := strings.Cut(rest, "<!-- end -->")
 	if !began || !ended {
-		t.Fatal("docs/faults.md has no place for the table")
+		t.Fatalf("%s has no place for the %s", path, what)
 	}
 	if *update {
-		whole := strings.TrimSuffix(string(text), rest) + Table() + "<!-- end -->" + after
-		if err := os.WriteFile(docs, []byte(whole), 0o644); err != nil {
+		whole := strings.TrimSuffix(string(text), rest) + want + "<!-- end -->" + after
+		if err := os.WriteFile(path, []byte(whole), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if diff := cmp.Diff(Table(), is); diff != "" {
-		t.Errorf("run go test ./lab/faults -update:\n%s", diff)
+	if diff := cmp.Diff(want, is); diff != "" {
+		t.Errorf("%s: run go test ./lab/faults -update:\n%s", path, diff)
 	}
 }
 
@@ -189,11 +207,14 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	if err := r.Append(Result{Cell: all[4].Cell, Round: all[4].Round, QEMU: all[4].QEMU, Verdict: Missed}); err != nil {
+		t.Fatal(err)
+	}
 	left := p.Left(r)
 	if len(left) != 8 || left[0] != all[4] {
 		t.Errorf("%d are left, first %v", len(left), left[0])
 	}
-	if read, err := ReadResults(path); err != nil || len(read) != 4 {
+	if read, err := ReadResults(path); err != nil || len(read) != 5 {
 		t.Errorf("%d results, %v", len(read), err)
 	}
 	if err := os.WriteFile(path+"x", []byte("{}\nnonsense\n"), 0o644); err != nil {
@@ -219,7 +240,7 @@ func TestProbes(t *testing.T) {
 		{ProbesDoubled, &measure.Service{Sent: 1000, Lost: 500, Downtime: 350 * time.Millisecond}, false},
 		{ProbesDoubled, nil, false},
 	} {
-		if why := untrueProbes(tt.f, tt.s, still); (why == "") != tt.true {
+		if why := untrueProbes(tt.f, tt.s, still, 2*still); (why == "") != tt.true {
 			t.Errorf("%s, %+v: %q", tt.f, tt.s, why)
 		}
 	}

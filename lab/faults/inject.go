@@ -15,7 +15,6 @@ import (
 	"walm/hypervisor/qmp"
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
-	"walm/lab/netlab"
 	"walm/vm"
 )
 
@@ -36,7 +35,7 @@ func (f Fault) proxied() (source, dest manner) {
 		return mute, honest
 	case SourceDisorder:
 		return disorder, honest
-	case Clock:
+	case FarClock:
 		return ahead, honest
 	case DestSlow:
 		return honest, tardy
@@ -61,7 +60,7 @@ func (t *trial) ready() error {
 		}
 		return t.remount(unix.MS_RDONLY, "")
 	}
-	return os.Mkdir(t.state, 0o700)
+	return os.MkdirAll(t.state, 0o700)
 }
 
 // inject makes the fault happen.
@@ -71,6 +70,8 @@ func (t *trial) inject(ctx context.Context) error {
 		running, here = t.dest, vm.Destination
 	}
 	switch f := t.cell.Fault; f {
+	case None:
+		return nil
 	case KillSource:
 		return t.source.signal(syscall.SIGKILL)
 	case KillDestination:
@@ -97,6 +98,9 @@ func (t *trial) inject(ctx context.Context) error {
 		return t.fill()
 	case DiskFull:
 		return t.remount(0, "size=4k")
+	case Clock:
+		t.walm.clock.set(time.Hour)
+		return nil
 	case Panic:
 		return running.monitor.Do(ctx, "inject-nmi", nil, nil)
 	case Reboot:
@@ -140,10 +144,10 @@ func (t *trial) stop(signal func(syscall.Signal) error, forAWhile bool) error {
 
 // cut pulls the destination's cable, for a while or until the fault is lifted.
 func (t *trial) cut(d time.Duration) error {
-	if err := t.bench.net.Cut(netlab.B); err != nil {
+	if err := t.bench.net.Cut(t.dest.side); err != nil {
 		return err
 	}
-	mend := func() error { return t.bench.net.Mend(netlab.B) }
+	mend := func() error { return t.bench.net.Mend(t.dest.side) }
 	if d > 0 {
 		t.after(d, mend)
 		return nil

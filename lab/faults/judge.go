@@ -55,10 +55,10 @@ func judge(r Result) (Verdict, string) {
 func untrue(c Claim, s Standing) string {
 	wrong := false
 	switch c {
-	case Moved:
-		wrong = s != AtDestination
+	case Moved: // what hangs could not be checked in time
+		wrong = s != AtDestination && s != Hanging
 	case Stayed:
-		wrong = s != AtSource
+		wrong = s != AtSource && s != Hanging
 	case Between:
 		wrong = s != Split
 	case LostVM:

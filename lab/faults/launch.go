@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +29,34 @@ type host struct {
 	guest   *listener
 	proxy   *proxy // between walm and the QEMU; nil: none
 	log     strings.Builder
+
+	mu   sync.Mutex
+	told func(qmp.Event) // of its events; nil: nobody
+}
+
+// tell has somebody told of the QEMU's events from now on.
+func (h *host) tell(f func(qmp.Event)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told = f
+}
+
+// hear takes the QEMU's events until its monitor closes.
+func (h *host) hear() {
+	for e := range h.monitor.Events() {
+		h.mu.Lock()
+		if h.told != nil {
+			h.told(e)
+		}
+		h.mu.Unlock()
+	}
+}
+
+func (h *host) other() netlab.Side {
+	if h.side == netlab.A {
+		return netlab.B
+	}
+	return netlab.A
 }
 
 // uri is how walm is told of it.
@@ -35,8 +64,7 @@ func (h *host) uri() string { return "qmp+unix://" + h.base + ".qmp" }
 
 // launch starts a QEMU that waits for a migration, or boots.
 func (b *Bench) launch(ctx context.Context, suite debian.Suite, side netlab.Side, incoming, proxied bool) (_ *host, err error) {
-	b.launched++
-	h := &host{side: side, base: filepath.Join(b.dir, fmt.Sprintf("%s%d", side, b.launched)), ended: make(chan struct{})}
+	h := &host{side: side, base: filepath.Join(b.dir, string(side)), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start QEMU on host %s: %w; it said: %s", side, err, h.log.String()), h.end())
@@ -83,6 +111,7 @@ func (b *Bench) launch(ctx context.Context, suite debian.Suite, side netlab.Side
 	if h.monitor, err = h.dial(ctx, h.base+".monitor"); err != nil {
 		return nil, err
 	}
+	go h.hear()
 	port, err := guest.Dial(ctx, c.Control)
 	if err != nil {
 		return nil, err

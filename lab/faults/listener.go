@@ -3,12 +3,16 @@ package faults
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"walm/lab/guest"
 	"walm/lab/guest/wire"
 )
+
+// keptBeats bounds what is remembered of a guest that goes to and fro: five minutes, or half of that.
+const keptBeats = 3000
 
 // listener hears what a guest says at one host.
 type listener struct {
@@ -37,6 +41,9 @@ func (l *listener) heard(m guest.Message) {
 	defer l.mu.Unlock()
 	switch m.Kind {
 	case wire.Beat:
+		if len(l.beats) == keptBeats {
+			l.beats = slices.Delete(l.beats, 0, keptBeats/2)
+		}
 		l.beats = append(l.beats, m.At)
 		if m.Ops > 0 {
 			l.ready = true
@@ -50,15 +57,18 @@ func (l *listener) heard(m guest.Message) {
 }
 
 // since counts the beats from a time on.
-func (l *listener) since(t time.Time) (n int) {
+func (l *listener) since(t time.Time) int { return len(l.heardSince(t)) }
+
+// heardSince gives the beats from a time on.
+func (l *listener) heardSince(t time.Time) (all []time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, b := range l.beats {
 		if b.After(t) {
-			n++
+			all = append(all, b)
 		}
 	}
-	return n
+	return all
 }
 
 // works says whether the guest's workload has done something.

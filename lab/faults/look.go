@@ -34,7 +34,7 @@ const (
 	listening  = 700 * time.Millisecond // seven beats
 	answering  = 3 * time.Second        // for a QEMU
 	settling   = 60 * time.Second       // for a migration that goes on by itself
-	verifying  = 60 * time.Second
+	verifying  = 3 * time.Minute
 	recovering = 90 * time.Second // for a guest that boots anew
 )
 

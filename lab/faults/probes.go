@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"walm/lab/guest"
@@ -23,7 +24,7 @@ type probes struct {
 const (
 	probeEvery = 10 * time.Millisecond
 	mischief   = 0.2 // share of the datagrams, each way
-	// slack is how much longer than the VM stood still a service may be silent: a guest under TCG that waits for pages
+	// slack is how much longer than the guest's own heart a service may be silent: a guest under TCG that waits for pages
 	// answers late.
 	slack = 3 * time.Second
 )
@@ -102,22 +103,35 @@ func (t *trial) judgeProbes() (string, error) {
 	if !ok || !also {
 		return "the VM's stop was not seen", nil
 	}
-	return untrueProbes(t.cell.Fault, measure.Assess(measure.Evidence{Started: t.began, Probes: seen}).Service, resumed.Sub(stopped)), nil
+	return untrueProbes(t.cell.Fault, measure.Assess(measure.Evidence{Started: t.began, Probes: seen}).Service, resumed.Sub(stopped),
+		t.silence()), nil
 }
 
-func untrueProbes(f Fault, s *measure.Service, still time.Duration) string {
+// silence is the longest time between two beats of the guest's heart, wherever they were heard.
+func (t *trial) silence() (longest time.Duration) {
+	beats := append(t.source.guest.heardSince(t.began), t.dest.guest.heardSince(t.began)...)
+	slices.SortFunc(beats, time.Time.Compare)
+	for i := 1; i < len(beats); i++ {
+		longest = max(longest, beats[i].Sub(beats[i-1]))
+	}
+	return longest
+}
+
+// untrueProbes is what of the probes' measuring cannot be, of a VM that stood still for a while and whose heart was silent
+// for another.
+func untrueProbes(f Fault, s *measure.Service, still, silent time.Duration) string {
 	if s == nil || s.Sent == 0 {
 		return "no probe was sent"
 	}
 	lost := float64(s.Lost) / float64(s.Sent)
 	switch {
-	case s.Downtime > still+slack:
-		return fmt.Sprintf("the probes say that the service was silent for %v, and the VM stood still for %v", s.Downtime, still)
+	case s.Downtime > max(still, silent)+slack:
+		return fmt.Sprintf("the probes say that the service was silent for %v, and the VM's heart was for %v", s.Downtime, silent)
 	case s.Downtime < still/2:
 		return fmt.Sprintf("the probes say that the service was silent for %v, and the VM stood still for %v", s.Downtime, still)
 	case f == ProbesLost && lost < mischief:
 		return fmt.Sprintf("of %d probes %d are said to be lost, and %.0f %% were, each way", s.Sent, s.Lost, mischief*100)
-	case f == ProbesDoubled && float64(s.Lost)*probeEvery.Seconds() > (still+slack).Seconds():
+	case f == ProbesDoubled && float64(s.Lost)*probeEvery.Seconds() > (max(still, silent)+slack).Seconds():
 		return fmt.Sprintf("of %d probes that were doubled %d are said to be lost", s.Sent, s.Lost)
 	}
 	return ""

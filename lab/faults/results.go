@@ -113,12 +113,12 @@ func (r *Results) Results() []Result {
 	return append([]Result(nil), r.all...)
 }
 
-// has says whether a trial has its result.
+// has says whether a trial has its result. One that did not come to its phase has tested nothing, and is made again.
 func (r *Results) has(t Trial) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, x := range r.all {
-		if x.Cell == t.Cell && x.Round == t.Round && x.QEMU == t.QEMU {
+		if x.Cell == t.Cell && x.Round == t.Round && x.QEMU == t.QEMU && x.Verdict != Missed {
 			return true
 		}
 	}

@@ -1,11 +1,14 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"time"
 
 	"walm/lab/debian"
 )
@@ -19,20 +22,32 @@ type Plan struct {
 	Seed    uint64
 }
 
-// Trials lists the plan's trials: round by round, each in an order of its own.
+// Trials lists the plan's trials. Each cell comes on one version of QEMU, by turns, before any comes on the next; and cells
+// that keep walm waiting for minutes come after those that do not. The order is otherwise one of chance.
 func (p Plan) Trials() (all []Trial) {
 	r := rand.New(rand.NewPCG(p.Seed, 0))
 	for round := 1; round <= p.Rounds; round++ {
-		var one []Trial
-		for _, c := range p.Cells {
-			for _, q := range p.QEMUs {
-				one = append(one, Trial{c, round, q})
+		cells := slices.Clone(p.Cells)
+		r.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
+		slices.SortStableFunc(cells, func(a, b Cell) int { return cmp.Compare(a.Fault.minutes(), b.Fault.minutes()) })
+		for turn := range p.QEMUs {
+			for i, c := range cells {
+				all = append(all, Trial{c, round, p.QEMUs[(i+turn)%len(p.QEMUs)]})
 			}
 		}
-		r.Shuffle(len(one), func(i, j int) { one[i], one[j] = one[j], one[i] })
-		all = append(all, one...)
 	}
 	return all
+}
+
+// minutes is how long walm waits for an end that does not answer.
+func (f Fault) minutes() int {
+	switch f {
+	case HangSource, SourceMute, DestMute:
+		return 2
+	case HangDestination, Cut, Slow:
+		return 1
+	}
+	return 0
 }
 
 // Left lists the trials without a result.
@@ -48,6 +63,9 @@ func (p Plan) Left(in *Results) (all []Trial) {
 // giveUp is how many trials in a row may break for the tester's own reasons before the run ends.
 const giveUp = 5
 
+// stagger is what lies between the beginnings of two benches.
+const stagger = 4 * time.Second
+
 // Run makes what of a plan has no result happen, and adds each result as it comes. told, which may be nil, is told of each.
 func Run(ctx context.Context, p Plan, into *Results, s Spec, told func(Result)) error {
 	left := p.Left(into)
@@ -60,24 +78,10 @@ func Run(ctx context.Context, p Plan, into *Results, s Spec, told func(Result)) 
 	if err != nil {
 		return err
 	}
-	benches := []*Bench{first}
-	defer func() {
-		for _, b := range benches {
-			err = errors.Join(err, b.Down())
-		}
-	}()
 	for _, q := range p.QEMUs {
 		if _, err := first.snapshot(ctx, q); err != nil {
-			return err
+			return errors.Join(err, first.Down())
 		}
-	}
-	for range min(p.Benches, len(left)) - 1 {
-		b, err := Up(ctx, s)
-		if err != nil {
-			return err
-		}
-		b.Share(first)
-		benches = append(benches, b)
 	}
 	trials := make(chan Trial)
 	go func() {
@@ -90,39 +94,77 @@ func Run(ctx context.Context, p Plan, into *Results, s Spec, told func(Result)) 
 			}
 		}
 	}()
+	w := worker{trials: trials, into: into, told: told, stop: cancel}
 	var working sync.WaitGroup
-	var telling sync.Mutex
-	for _, b := range benches {
+	var rest []error
+	for i := range min(max(1, p.Benches), len(left)) {
 		working.Go(func() {
-			broken := 0
-			for t := range trials {
-				r, err := b.Try(ctx, t.Cell, t.QEMU)
-				r.Round = t.Round
-				switch {
-				case ctx.Err() != nil:
+			b := first
+			if i > 0 {
+				// All at once they would keep each other from starting.
+				err := pause(ctx, time.Duration(i)*stagger)
+				if err != nil {
 					return
-				case err != nil:
-					broken++
-					s.Step(fmt.Sprintf("%v on %s could not be tested: %v", t.Cell, t.QEMU, err))
-					if broken == giveUp {
-						cancel(fmt.Errorf("%d cells in a row could not be tested, the last (%v) because: %w", giveUp, t.Cell, err))
-						return
-					}
-					continue
 				}
-				broken = 0
-				if err := into.Append(r); err != nil {
+				if b, err = Up(ctx, s); err != nil {
 					cancel(err)
 					return
 				}
-				if told != nil {
-					telling.Lock()
-					told(r)
-					telling.Unlock()
-				}
+				b.Share(first)
 			}
+			w.work(ctx, b)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			rest = append(rest, b.down(first))
 		})
 	}
 	working.Wait()
-	return context.Cause(ctx)
+	return errors.Join(append(rest, first.Down(), context.Cause(ctx))...)
+}
+
+// worker makes trials happen on benches.
+type worker struct {
+	trials <-chan Trial
+	into   *Results
+	told   func(Result)
+	stop   context.CancelCauseFunc
+	mu     sync.Mutex
+}
+
+func (w *worker) work(ctx context.Context, b *Bench) {
+	broken := 0
+	for t := range w.trials {
+		r, err := b.Try(ctx, t.Cell, t.QEMU)
+		r.Round = t.Round
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			broken++
+			b.spec.Step(fmt.Sprintf("%v on %s could not be tested: %v", t.Cell, t.QEMU, err))
+			if broken == giveUp {
+				w.stop(fmt.Errorf("%d cells in a row could not be tested, the last (%v) because: %w", giveUp, t.Cell, err))
+				return
+			}
+			continue
+		}
+		broken = 0
+		if err := w.into.Append(r); err != nil {
+			w.stop(err)
+			return
+		}
+		if w.told != nil {
+			w.mu.Lock()
+			w.told(r)
+			w.mu.Unlock()
+		}
+	}
+}
+
+// down takes a bench away, but for the one whose saved guests the others start from.
+func (b *Bench) down(first *Bench) error {
+	if b == first {
+		return nil
+	}
+	return b.Down()
 }

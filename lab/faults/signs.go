@@ -28,9 +28,9 @@ type signs struct {
 	all []sign
 }
 
-// follow takes a QEMU's events until its monitor closes.
-func (s *signs) follow(side vm.Side, events <-chan qmp.Event) {
-	for e := range events {
+// of takes the events of one side.
+func (s *signs) of(side vm.Side) func(qmp.Event) {
+	return func(e qmp.Event) {
 		var d struct {
 			Status string `json:"status"`
 			Pass   int    `json:"pass"`
@@ -40,8 +40,8 @@ func (s *signs) follow(side vm.Side, events <-chan qmp.Event) {
 			d.Status = fmt.Sprint(d.Pass)
 		}
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.all = append(s.all, sign{side, e.Name, d.Status, e.Received})
-		s.mu.Unlock()
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *signs) since(t time.Time, side vm.Side, name string, words ...string) (
 var errMissed = errors.New("the phase was not met")
 
 const (
-	entering = 90 * time.Second       // for a migration to come to its phase
+	entering = 4 * time.Minute        // for a migration to come to its phase
 	into     = 300 * time.Millisecond // how far into a phase that lasts the fault comes
 )
 

@@ -2,8 +2,12 @@ package faults
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"walm/lab/debian"
 )
 
 // Unexpected are the results that are not as they should be.
@@ -42,10 +46,37 @@ func Summary(all []Result) string {
 		}
 		fmt.Fprintln(w)
 	}
-	for _, f := range Faults() {
+	for _, f := range append(Faults(), None) {
 		line(string(f), func(r Result) bool { return r.Fault == f })
 	}
 	line("all", func(Result) bool { return true })
+	w.Flush() // into memory
+	return b.String()
+}
+
+// Trend shows what was held after moves in a row: after the first ones, and ten times on the way to the last.
+func Trend(all []Result) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "QEMU\tmove\tmemory\tdescriptors\tthreads\tchildren\tnamespaces\tfiles\tstate\ta walm's memory\t")
+	by := map[debian.Suite][]Result{}
+	for _, r := range all {
+		if r.Leaks != nil {
+			by[r.QEMU] = append(by[r.QEMU], r)
+		}
+	}
+	for _, q := range slices.Sorted(maps.Keys(by)) {
+		row := by[q]
+		every := max(1, len(row)/10)
+		for i, r := range row {
+			if i != 0 && (i+1)%every != 0 && i != len(row)-1 {
+				continue
+			}
+			l := r.Leaks
+			fmt.Fprintf(w, "%s\t%d\t%v\t%d\t%d\t%d\t%d\t%d\t%v\t%v\t\n", q, r.Round, l.RSS, l.Descriptors, l.Threads, l.Children,
+				l.Namespaces, l.Files, l.State, r.Word.RSS)
+		}
+	}
 	w.Flush() // into memory
 	return b.String()
 }

@@ -19,6 +19,7 @@ type Result struct {
 	Cell
 	Round    int          `json:"round"`
 	QEMU     debian.Suite `json:"qemu"`
+	Walm     string       `json:"walm,omitempty"` // its version
 	At       time.Time    `json:"at"`
 	Took     float64      `json:"seconds"`
 	Verdict  Verdict      `json:"verdict"`
@@ -28,6 +29,7 @@ type Result struct {
 	Recovery *Word        `json:"recovery,omitempty"` // of walm recover, where that was the next step
 	Last     Found        `json:"last"`               // what was found in the end
 	Note     string       `json:"note,omitempty"`
+	Leaks    *Reading     `json:"leaks,omitempty"` // of moves in a row
 }
 
 // trial is a cell under way.
@@ -43,6 +45,7 @@ type trial struct {
 	lifts  []func() error // end a fault that lasts
 	undo   []func() error // clear away, in the end
 	probes *probes
+	inRow  bool // the VM that is left is moved again
 	later  sync.WaitGroup
 	note   string
 
@@ -52,43 +55,58 @@ type trial struct {
 
 const (
 	listenAt  = ":49152"
-	deadline  = 25 * time.Second
-	lastWord  = 4 * time.Minute // after which a walm that has not ended is taken as silent
-	stillness = 5 * time.Second // how long a walm that is stopped is watched
+	deadline  = 25 * time.Second // where it is the deadline that is to end the move
+	plenty    = 2 * time.Minute  // where it is not: a busy machine takes its time
+	lastWord  = 4 * time.Minute  // after which a walm that has not ended is taken as silent
+	stillness = 5 * time.Second  // how long a walm that is stopped is watched
 )
 
 // Try makes one cell happen. The error is the tester's own; what became of the VM is in the result.
 func (b *Bench) Try(ctx context.Context, c Cell, suite debian.Suite) (r Result, err error) {
 	t := &trial{bench: b, cell: c, state: filepath.Join(b.dir, "state")}
-	r = Result{Cell: c, QEMU: suite, At: time.Now()}
+	r, _, err = t.try(ctx, suite)
+	return r, errors.Join(err, os.RemoveAll(t.state))
+}
+
+// try gives the trial's result, and the QEMU that the VM runs in, which it leaves alone where it is told to keep it.
+func (t *trial) try(ctx context.Context, suite debian.Suite) (r Result, kept *host, err error) {
+	b, c := t.bench, t.cell
+	r = Result{Cell: c, QEMU: suite, Walm: b.spec.Version, At: time.Now()}
 	defer func() {
-		err = errors.Join(err, t.clear())
+		if kept = t.survivor(r, err); kept != nil {
+			kept.tell(nil)
+		}
+		err = errors.Join(err, t.clear(kept))
 		r.Took = time.Since(r.At).Seconds()
 		r.Note = t.note
 	}()
 	if err := t.prepare(ctx, suite); err != nil {
-		return r, err
+		return r, nil, err
 	}
-	switch err := t.enter(ctx, c.Phase); {
+	var entered error
+	if c.Fault != None {
+		entered = t.enter(ctx, c.Phase)
+	}
+	switch err := entered; {
 	case errors.Is(err, errMissed):
 		r.Verdict, r.Why = Missed, err.Error()
 	case err != nil:
-		return r, err
+		return r, nil, err
 	default:
 		if err := t.inject(ctx); err != nil {
-			return r, fmt.Errorf("make the fault happen: %w", err)
+			return r, nil, fmt.Errorf("make the fault happen: %w", err)
 		}
 	}
 	r.Word = t.word(ctx)
 	r.First = t.look(ctx, c.Fault != Cut && c.Fault != Cut10s)
 	if err := t.lift(); err != nil {
-		return r, err
+		return r, nil, err
 	}
 	r.Last = t.look(ctx, true)
 	if args := t.next(r); args != nil {
 		w, err := t.recover(ctx, args)
 		if err != nil {
-			return r, err
+			return r, nil, err
 		}
 		r.Recovery = &w
 		r.Last = t.look(ctx, true)
@@ -99,7 +117,7 @@ func (b *Bench) Try(ctx context.Context, c Cell, suite debian.Suite) (r Result, 
 	if t.probes != nil && r.Verdict == Held {
 		why, err := t.judgeProbes()
 		if err != nil {
-			return r, err
+			return r, nil, err
 		}
 		if why != "" {
 			r.Verdict, r.Why = Untrue, why
@@ -107,38 +125,78 @@ func (b *Bench) Try(ctx context.Context, c Cell, suite debian.Suite) (r Result, 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return r, t.broken
+	return r, nil, t.broken
+}
+
+// survivor is the QEMU that the VM runs in, where the trial is one in a row.
+func (t *trial) survivor(r Result, err error) *host {
+	switch {
+	case !t.inRow || err != nil:
+		return nil
+	case r.Last.Standing == AtSource:
+		return t.source
+	case r.Last.Standing == AtDestination:
+		return t.dest
+	}
+	return nil
 }
 
 func (t *trial) prepare(ctx context.Context, suite debian.Suite) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, bootPatience)
 	defer cancel()
 	before, after := t.cell.Fault.proxied()
-	if t.source, err = t.bench.restore(ctx, suite, before != honest); err != nil {
-		return err
+	if t.source == nil {
+		if t.source, err = t.bench.restore(ctx, suite, before != honest); err != nil {
+			return err
+		}
 	}
-	if t.dest, err = t.bench.launch(ctx, suite, "b", true, after != honest); err != nil {
+	if t.dest, err = t.bench.launch(ctx, suite, t.source.other(), true, after != honest); err != nil {
 		return err
 	}
 	if err := t.ready(); err != nil {
 		return err
 	}
-	go t.signs.follow(vm.Source, t.source.monitor.Events())
-	go t.signs.follow(vm.Destination, t.dest.monitor.Events())
 	t.began = time.Now()
+	t.source.tell(t.signs.of(vm.Source))
+	t.dest.tell(t.signs.of(vm.Destination))
 	if f := t.cell.Fault; f == ProbesLost || f == ProbesDoubled {
 		if t.probes, err = t.bench.probe(f); err != nil {
 			return err
 		}
 	}
-	t.walm, err = t.bench.run("migrate", t.source.uri(), "--to", t.dest.uri(), "--listen", t.listen(),
+	run := t.bench.run
+	if t.cell.Fault == Clock {
+		run = t.bench.runSkewed
+	}
+	t.walm, err = run("migrate", t.source.uri(), "--to", t.dest.uri(), "--listen", t.listen(),
 		"--method", string(t.cell.Method), "--link", fmt.Sprintf("%.0fMbit/s", speed*8/1000/1000),
-		"--bandwidth", "20MB/s", "--postcopy-bandwidth", "8MB/s", "--deadline", deadline.String(), "--shadow",
+		"--bandwidth", t.cell.cap(), "--postcopy-bandwidth", "8MB/s", "--deadline", t.cell.deadline().String(), "--shadow",
 		"--state-dir", t.state, "--progress", "json", "--output", "json")
 	return err
 }
 
-func (t *trial) listen() string { return t.bench.net.Host("b").Addr.String() + listenAt }
+// deadline is walm's.
+func (c Cell) deadline() time.Duration {
+	switch c.Fault {
+	case HangDestination, Cut, Slow:
+		return deadline
+	}
+	return plenty
+}
+
+// cap is what the stream is held to. A guest that is short of CPU writes little, and what is left after a pass must not
+// fit into the last stop where a later phase is to be met.
+func (c Cell) cap() string {
+	switch {
+	case c.Method == vm.Hybrid && c.Phase == Postcopy:
+		return "4MB/s"
+	case c.Method == vm.Hybrid, c.Phase == LaterPass:
+		return "10MB/s"
+	}
+	return "20MB/s"
+}
+
+func (t *trial) listen() string { return t.bench.net.Host(t.dest.side).Addr.String() + listenAt }
 
 // word is walm's last one. A walm that was stopped for good is watched for a while, and then killed, as its user would.
 func (t *trial) word(ctx context.Context) Word {
@@ -184,8 +242,8 @@ func (t *trial) recover(ctx context.Context, args []string) (Word, error) {
 	return p.await(ctx, lastWord), nil
 }
 
-// clear ends all that is left of a trial.
-func (t *trial) clear() error {
+// clear ends all that is left of a trial but a QEMU that is kept.
+func (t *trial) clear(kept *host) error {
 	if t.walm != nil && !t.walm.over() {
 		_ = t.walm.signal(syscall.SIGKILL)
 		<-t.walm.ended
@@ -193,9 +251,14 @@ func (t *trial) clear() error {
 	if t.probes != nil {
 		t.probes.close()
 	}
-	all := []error{t.lift(), t.source.end(), t.dest.end()}
+	all := []error{t.lift()}
+	for _, h := range []*host{t.source, t.dest} {
+		if h != kept {
+			all = append(all, h.end())
+		}
+	}
 	for i := range t.undo {
 		all = append(all, t.undo[len(t.undo)-1-i]())
 	}
-	return errors.Join(append(all, os.RemoveAll(t.state))...)
+	return errors.Join(all...)
 }

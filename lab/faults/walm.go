@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"walm/vm"
 )
 
 // Word is what walm said with its end.
@@ -19,6 +21,7 @@ type Word struct {
 	Lines  []string `json:"lines,omitempty"` // its last ones
 	Took   float64  `json:"seconds"`
 	Killed bool     `json:"killed,omitempty"` // by the tester
+	RSS    vm.Bytes `json:"rss,omitempty"`    // most that it had resident
 }
 
 // Claim is what its word means for the VM.
@@ -40,7 +43,8 @@ type program struct {
 	cmd   *exec.Cmd
 	began time.Time
 	ended chan struct{}
-	err   error // of Wait, once ended is closed
+	err   error  // of Wait, once ended is closed
+	clock *clock // nil: the machine's
 
 	mu    sync.Mutex
 	lines []string
@@ -49,6 +53,21 @@ type program struct {
 
 // run starts walm.
 func (b *Bench) run(args ...string) (*program, error) {
+	return b.runBy(func(p *program) error { return b.start("", p.cmd) }, args...)
+}
+
+// runSkewed starts walm with a wall clock that can be set.
+func (b *Bench) runSkewed(args ...string) (*program, error) {
+	return b.runBy(func(p *program) error {
+		return b.do(func() (err error) {
+			p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+			p.clock, err = skewed(p.cmd)
+			return err
+		})
+	}, args...)
+}
+
+func (b *Bench) runBy(start func(*program) error, args ...string) (*program, error) {
 	p := &program{cmd: exec.Command(b.spec.Walm, args...), began: time.Now(), ended: make(chan struct{})}
 	p.cmd.Args[0] = "walm"
 	p.cmd.Env = append(p.cmd.Environ(), "WALM_CACHE="+b.spec.Cache.Dir)
@@ -56,7 +75,7 @@ func (b *Bench) run(args ...string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.start("", p.cmd); err != nil {
+	if err := start(p); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -133,6 +152,9 @@ func (p *program) await(ctx context.Context, patience time.Duration) Word {
 
 func (p *program) word(killed bool) Word {
 	w := Word{Took: time.Since(p.began).Seconds(), Killed: killed}
+	if u, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		w.RSS = vm.Bytes(u.Maxrss) * vm.KiB
+	}
 	var exit *exec.ExitError
 	if errors.As(p.err, &exit) {
 		w.Exit = exit.ExitCode()

@@ -1,0 +1,88 @@
+package faults
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"walm/vm"
+)
+
+// Report is what results come to, in Markdown. The same results give the same text.
+func Report(all []Result) string {
+	var b strings.Builder
+	faulted := slices.DeleteFunc(slices.Clone(all), func(r Result) bool { return r.Fault == None || r.Verdict == Missed })
+	met := map[Cell]bool{}
+	for _, r := range faulted {
+		met[r.Cell] = true
+	}
+	count := func(holds func(Result) bool) (n int) {
+		for _, r := range faulted {
+			if holds(r) {
+				n++
+			}
+		}
+		return n
+	}
+	found := func(s Standing) func(Result) bool {
+		return func(r Result) bool { return r.First.Standing == s || r.Last.Standing == s }
+	}
+	fmt.Fprintf(&b, "%d migrations, %d of them with a fault in the phase that was wanted; %d of %d cells.\n\n", len(all), len(faulted),
+		len(met), len(Cells()))
+	b.WriteString("| | of " + fmt.Sprint(len(faulted)) + " | 95 % interval |\n|---|---|---|\n")
+	for _, row := range []struct {
+		what  string
+		holds func(Result) bool
+	}{
+		{"as expected, and walm's word true", func(r Result) bool { return r.Verdict == Held }},
+		{"running at both ends", found(Twice)},
+		{"memory not as it was written", found(Corrupted)},
+		{"gone, where a copy was expected to be kept", func(r Result) bool { return r.Verdict == Bad && r.Last.Standing == Gone }},
+		{"left running nowhere, with a whole copy", func(r Result) bool { return r.Verdict == Left }},
+		{"safe, but not where it was expected", func(r Result) bool { return r.Verdict == Other }},
+		{"walm said something else than was found", func(r Result) bool { return r.Verdict == Untrue }},
+	} {
+		n := count(row.holds)
+		lo, hi := interval(n, len(faulted))
+		fmt.Fprintf(&b, "| %s | %d | %.1f–%.1f %% |\n", row.what, n, 100*lo, 100*hi)
+	}
+	b.WriteString("\n| method | phase | n | as expected |\n|---|---|---|---|\n")
+	for _, m := range vm.Methods() {
+		for _, p := range Phases(m) {
+			n := count(func(r Result) bool { return r.Method == m && r.Phase == p })
+			good := count(func(r Result) bool { return r.Method == m && r.Phase == p && r.Verdict == Held })
+			fmt.Fprintf(&b, "| %s | %s | %d | %d |\n", m, p, n, good)
+		}
+	}
+	b.WriteString("\n```\n" + Summary(all) + "```\n")
+	odd := Unexpected(all)
+	slices.SortStableFunc(odd, func(x, y Result) int {
+		return cmp.Or(cmp.Compare(x.Verdict, y.Verdict), cmp.Compare(x.Cell.String(), y.Cell.String()))
+	})
+	if len(odd) == 0 {
+		return b.String()
+	}
+	b.WriteString("\n| cell | QEMU | verdict | why | walm |\n|---|---|---|---|---|\n")
+	for _, r := range odd {
+		fmt.Fprintf(&b, "| %v | %s | %s | %s | %s |\n", r.Cell, r.QEMU, r.Verdict, oneLine(r.Why), r.Walm)
+	}
+	return b.String()
+}
+
+func oneLine(s string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", "\\|")
+}
+
+// interval is Wilson's score interval of a share, 95 %.
+func interval(k, n int) (lo, hi float64) {
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959964
+	share, size := float64(k)/float64(n), float64(n)
+	middle := (share + z*z/(2*size)) / (1 + z*z/size)
+	half := z / (1 + z*z/size) * math.Sqrt(share*(1-share)/size+z*z/(4*size*size))
+	return max(0, middle-half), min(1, middle+half)
+}
