@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ func newAdvise() *cobra.Command {
 		link   vm.Rate
 		t      timing
 		to     string
+		by     string
 		at     connection
 	)
 	cmd := &cobra.Command{
@@ -35,7 +37,7 @@ so.`,
   walm advise qmp+unix:///run/a.qmp --when best --within 1m`,
 		Args: oneVM,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, at, args[0], policy, link, to, t) })
+			return d.during(cmd, func(ctx context.Context) error { return advise(ctx, &d, at, args[0], by, policy, link, to, t) })
 		},
 	}
 	at.flags(cmd.Flags())
@@ -43,6 +45,8 @@ so.`,
 	parsed(cmd.Flags(), &link, "link", "RATE", "", "bandwidth of the link to the destination, such as 1Gbit/s", rate)
 	cmd.Flags().StringVar(&to, "destination", "",
 		"host that it would move to, as --listen of migrate names it: what moves\nthere have shown is used (default: constants of no host in particular)")
+	parsed(cmd.Flags(), &by, "observe", "SOURCE", "auto", "what looks at the VM's memory: "+strings.Join(lookers(), ", ")+
+		"; auto is walm itself\nwhere it may read the memory, else QEMU's page-sampling; the other two are KVM's logs, and slow the VM", oneOf(lookers()...))
 	t.flags(cmd.Flags())
 	d.flags(cmd.Flags())
 	return cmd
@@ -51,7 +55,7 @@ so.`,
 // assumed is the link that advise reckons with when it is told none.
 var assumed = vm.Link{Bandwidth: vm.Gbit * 0.94, Err: vm.Gbit / 4, Source: "assumed"}
 
-func advise(ctx context.Context, d *display, at connection, uri string, policy decide.Policy, link vm.Rate, to string, t timing) error {
+func advise(ctx context.Context, d *display, at connection, uri, by string, policy decide.Policy, link vm.Rate, to string, t timing) error {
 	if err := errors.Join(policy.Check(), t.check()); err != nil {
 		return err
 	}
@@ -60,6 +64,7 @@ func advise(ctx context.Context, d *display, at connection, uri string, policy d
 		return err
 	}
 	defer v.Close()
+	v.by = by
 	view, err := eye(ctx, v, d.step)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type subject struct {
 	elsewhere   bool          // its memory may be out of this host's reach
 	setup       time.Duration // from the order to move until the stream begins; 0: as a QEMU's own
 	samples     int           // pages that its hypervisor samples, where it takes no other number; 0: any
+	by          string        // what looks at it, one of lookers; empty: the first
 }
 
 // defaults are the constants of its hosts before anything was moved between them.
@@ -75,9 +76,26 @@ func ofSocket(v *qemu.VM) subject {
 		rules: vm.RulesOf(v.Accelerator, v.Version.Major, v.Version.Minor)}
 }
 
+const pageSampling = "page-sampling"
+
+// lookers are what can look at a VM. KVM's logs slow it, and so are for the asking.
+func lookers() []string {
+	return []string{"auto", pageSampling, observe.DirtyBitmap, observe.DirtyRing}
+}
+
 // eye is what looks at a VM: the host's own view of its memory where walm may read it, else the hypervisor's page
 // sampling, which is slower and sees less.
 func eye(ctx context.Context, s subject, step func(string)) (observe.Source, error) {
+	switch s.by {
+	case pageSampling:
+		return &observe.Sampling{Sampler: s, Samples: s.samples}, nil
+	case observe.DirtyBitmap, observe.DirtyRing:
+		logger, ok := s.reached.(observe.Logger)
+		if !ok {
+			return nil, fmt.Errorf("look at %s by %s: libvirt does not offer it: name the VM by its QMP socket, or leave --observe out", s.name, s.by)
+		}
+		return &observe.Logging{Logger: logger, Log: s.by}, nil
+	}
 	asking, cancel := context.WithTimeout(ctx, asked)
 	defer cancel()
 	layout, err := s.Layout(asking)

@@ -23,12 +23,12 @@ func (v *VM) SampleDirtyRate(ctx context.Context, window time.Duration, samples 
 // "dirty-ring" for a QEMU that was started with -accel kvm,dirty-ring-size=N. A QEMU has the one or the other.
 func (v *VM) LogDirtyRate(ctx context.Context, window time.Duration, log string) (vm.Rate, error) {
 	switch {
-	case !v.sampleMode:
-		return 0, fmt.Errorf("log what %s writes: %w: this QEMU %s only samples pages; 6.2 and later log", v.Path,
-			errors.ErrUnsupported, v.Version)
 	case v.Accelerator != "kvm":
 		return 0, fmt.Errorf("log what %s writes: %w under %s, where %s kills QEMU or answers 0; sample pages instead", v.Path,
 			errors.ErrUnsupported, v.Accelerator, log)
+	case !v.sampleMode:
+		return 0, fmt.Errorf("log what %s writes: %w: this QEMU %s only samples pages; 6.2 and later log", v.Path,
+			errors.ErrUnsupported, v.Version)
 	}
 	rate, err := v.calcDirtyRate(ctx, window, map[string]any{"mode": log})
 	if err != nil {
