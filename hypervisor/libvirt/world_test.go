@@ -260,7 +260,7 @@ func (w *world) rest(m rpctest.Migration) error {
 	w.status(w.a, vm.StatusCompleted)
 	w.arrives(rpc.RunningMigrated)
 	w.set(func() { w.came = false })
-	if m.Flags&rpc.PostcopyResume != 0 {
+	if m.Flags&rpc.PostcopyResume != 0 && m.Destination != "" { // else the client confirms
 		w.confirm()
 	}
 	return nil
@@ -310,7 +310,9 @@ func (w *world) direct() {
 		if ps, cookie := in.Params(), in.Str(); ps.Text(rpc.ParamDestXML) != "<domain/>" || cookie != "from begin" {
 			return nil, fmt.Errorf("prepared with %v %q", ps, cookie)
 		}
-		w.prepare()
+		if m.Flags&rpc.PostcopyResume == 0 {
+			w.prepare()
+		}
 		return new(rpctest.Out).Str("from prepare").Some("tcp:10.0.0.2:49152"), nil
 	})
 	w.a.Handle(305, func(in *rpctest.In) (*rpctest.Out, error) {
@@ -325,6 +327,12 @@ func (w *world) direct() {
 		}
 		if uri := m.Params.Text(rpc.ParamURI); uri != "tcp:10.0.0.2:49152" || cookie != "from prepare" {
 			return nil, fmt.Errorf("performed with %q %q", uri, cookie)
+		}
+		if m.Flags&rpc.PostcopyResume != 0 { // no pass begins anew, and nothing stops
+			w.set(func() { w.cut, w.came = false, true })
+			w.source(func(d *rpctest.Domain) { d.State = rpc.State{State: rpc.Paused, Reason: rpc.PausedPostcopy} })
+			w.arrives(rpc.RunningPostcopy)
+			return new(rpctest.Out).Str("from perform"), nil
 		}
 		if err := w.perform(m); err != nil {
 			w.resumeSource()
@@ -342,7 +350,11 @@ func (w *world) direct() {
 		if ps.Text(rpc.ParamDestName) != guestName || cookie != "from perform" {
 			return nil, fmt.Errorf("finished with %v %q", ps, cookie)
 		}
-		if err := w.finish(m); err != nil {
+		end := w.finish
+		if m.Flags&rpc.PostcopyResume != 0 {
+			end = w.rest
+		}
+		if err := end(m); err != nil {
 			return nil, err
 		}
 		return new(rpctest.Out).Dom(w.domain).Str("from finish"), nil
