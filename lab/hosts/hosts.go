@@ -42,7 +42,7 @@ func (h Host) Master() *exec.Cmd {
 
 // Await returns once the shared connection is there.
 func (h Host) Await(ctx context.Context, ended <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*answer)
+	ctx, cancel := context.WithTimeout(ctx, 6*answer) // keys are agreed on as well, on a host that may be slow
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -62,7 +62,7 @@ func kinds() (names []string) {
 	return names
 }
 
-func run(ctx context.Context, dir, walm string, n int, only string) error {
+func run(ctx context.Context, dir, walm string, n int, only string) (err error) {
 	program, err := filepath.Abs(walm)
 	if err != nil {
 		return err
