@@ -105,6 +105,24 @@ func TestWorking(t *testing.T) {
 	}
 }
 
+// TestPaceOfSaturatedSteps: 60 MB of 60 in a busy step, which takes 10 ms; 6 MB in a quiet one are 1 ms of that in 200.
+func TestPaceOfSaturatedSteps(t *testing.T) {
+	var steps []vm.Step
+	for range 3 {
+		for range 5 {
+			steps = append(steps, vm.Step{Took: stepping, Dirty: 60e6})
+		}
+		for range 5 {
+			steps = append(steps, vm.Step{Took: stepping, Dirty: 6e6})
+		}
+	}
+	p := Alternates(vm.Trace{RAM: vm.GiB, Samples: ForecastSamples, Steps: steps,
+		Curve: vm.Curve{{Window: 50 * time.Millisecond, Dirty: 60e6}, {Window: 400 * time.Millisecond, Dirty: 60e6}}})
+	if p == nil || p.Pace > 0.03 {
+		t.Errorf("%+v; want a pace of 0.025 at most: 6 MB are a tenth of what 50 ms write", p)
+	}
+}
+
 // TestHostSeesPhases: a process that writes for 0.9 s and rests for 0.7.
 func TestHostSeesPhases(t *testing.T) {
 	g := startGuest(t, load{Pages: 16384, Rate: 20_000, Uniform: true, Work: 900 * time.Millisecond, Rest: 700 * time.Millisecond})
