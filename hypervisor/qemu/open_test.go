@@ -71,6 +71,12 @@ func TestOpen(t *testing.T) {
 			[]string{"compress", ""},
 			[]string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "avail-switchover-bandwidth"},
 			[]string{"compress-level", ""}},
+		{"11.1", "QEMU 11.1.3 (tcg)",
+			found{"recorded", "tcg", "pc-q35-7.2-machine", 64*vm.MiB + 8*vm.KiB, 0, true, true, true},
+			[]string{"events", "postcopy-ram", "postcopy-preempt", "multifd", "mapped-ram", "dirty-limit"},
+			[]string{"compress", ""},
+			[]string{"max-bandwidth", "downtime-limit", "max-postcopy-bandwidth", "avail-switchover-bandwidth"},
+			[]string{"compress-level", ""}},
 	} {
 		t.Run(tt.version, func(t *testing.T) {
 			path := qmptest.Play(t, filepath.Join("testdata", tt.version, "open.qmp.gz"))
