@@ -171,7 +171,7 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, "qmp+unix://"+c.QMP)
 	ts.Setenv(name+"_PID", strconv.Itoa(cmd.Process.Pid))
 	ts.Value(machinesKey{}).(map[string]*machine)[name] = m
-	ready := within(time.Minute, func() bool {
+	ready := within(4*time.Minute, func() bool {
 		m.control, err = guest.Dial(context.Background(), c.Control)
 		select {
 		case <-ended:
@@ -183,7 +183,7 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 	if !ready {
 		ts.Fatalf("QEMU %s: %v", name, err)
 	}
-	if !c.Incoming && !m.hears(time.Minute, func(msg guest.Message) bool { return msg.Kind == wire.Ready || msg.Ops > 0 }) {
+	if !c.Incoming && !m.hears(4*time.Minute, func(msg guest.Message) bool { return msg.Kind == wire.Ready || msg.Ops > 0 }) {
 		text, _ := os.ReadFile(c.Console)
 		ts.Fatalf("the guest on %s does not work: %s", name, text)
 	}
