@@ -30,14 +30,6 @@ var mistakes = map[string]mistake{
 		}
 		return acts
 	}},
-	"resumes the source after one look": {plot: "pre-copy", harm: "slow", acts: func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
-		if l, ok := ev.(Looked); ok && !m.recovers && !m.offline {
-			if v, _ := m.judge(l.Ends); v == bringBack {
-				return first(acts, vm.ActResumeSource)
-			}
-		}
-		return acts
-	}},
 	"never resumes the source": {plot: "offline", harm: "nudge", acts: func(_ *Machine, _ Event, acts []vm.Act) []vm.Act {
 		return slices.DeleteFunc(acts, func(a vm.Act) bool { return a.Kind == vm.ActResumeSource })
 	}},
@@ -47,13 +39,6 @@ var mistakes = map[string]mistake{
 	"believes completed": {plot: "pre-copy, no return path", harm: "fault", acts: func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
 		if e, ok := ev.(Seen); ok && totals(e.Event) {
 			m.state, m.ended = Completed, true
-			return nil
-		}
-		return acts
-	}},
-	"never asks after silence": {plot: "pre-copy", harm: "nudge", acts: func(m *Machine, ev Event, acts []vm.Act) []vm.Act {
-		if _, ok := ev.(Tick); ok {
-			m.looking = false
 			return nil
 		}
 		return acts
@@ -130,7 +115,12 @@ func TestModelFindsMistakes(t *testing.T) {
 			if bad := (mistake{}).wander(plots[i], h, 200); bad != "" {
 				t.Fatalf("nothing is wrong, and the model sees: %s", bad)
 			}
-			bad := wrong.wander(plots[i], h, 20_000)
+			s := plots[i].scene(h)
+			s.mutant, s.triage = wrong.acts, wrong.triage
+			_, bad := explore(s, 3_000, 0)
+			if bad == "" {
+				bad = wrong.wander(plots[i], h, 20_000)
+			}
 			if bad == "" {
 				t.Fatal("the model sees nothing wrong with it")
 			}
