@@ -66,10 +66,6 @@ var mistakes = map[string]mistake{
 		l.Resume = false
 		return Triage(e, l)
 	}},
-	"recovery: forgets that the source ran on": {plot: "offline", harm: "death, fault and nudge", triage: func(e vm.Ends, l Last) Standing {
-		l.ResumeSource, l.GaveUp = false, false
-		return Triage(e, l)
-	}},
 	"recovery: resumes a source that has handed the VM over": {plot: "pre-copy", harm: "death and fault", triage: func(e vm.Ends, l Last) Standing {
 		s := Triage(e, l)
 		if s.Next == ByHand && e.Source.Run == vm.RunStatePostmigrate {
