@@ -8,7 +8,7 @@ GO      ?= go
 # Root's tests run one package at a time: they boot guests, and two cores are few.
 LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
 
-.PHONY: all build demo demo-libvirt check static test test-kvm model bench soak faults forecast fuzz lint vuln man clean
+.PHONY: all build demo demo-libvirt check static test test-kvm model bench killed soak faults forecast fuzz lint vuln man clean
 
 all: build
 
@@ -48,6 +48,11 @@ bench: build
 	$(GO) run ./studies/first-moves steering
 	$(GO) run ./studies/first-moves watching
 	$(GO) run ./studies/first-moves tables
+
+# walm killed at random instants, and what walm status and recover then come to.
+killed: build
+	$(GO) run ./studies/killed run 17 2
+	$(GO) run ./studies/killed tables
 
 soak: build
 	$(GO) run ./studies/first-moves soak

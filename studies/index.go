@@ -39,6 +39,7 @@ func Index() ([]byte, error) {
 		"[versions](versions/README.md), every two versions of QEMU by every method, and what is refused;\n"+
 		"[libvirt-moves](libvirt-moves/README.md), moves between real libvirts, and of disks;\n"+
 		"[remote-source](remote-source/README.md), forecasts from the host and from elsewhere;\n"+
-		"[faults](faults/README.md), one thing that goes wrong in each phase of each method.\n")
+		"[faults](faults/README.md), one thing that goes wrong in each phase of each method;\n"+
+		"[killed](killed/README.md), walm killed at random instants.\n")
 	return b.Bytes(), nil
 }
