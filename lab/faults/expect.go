@@ -3,6 +3,8 @@ package faults
 import (
 	"slices"
 	"strings"
+
+	"walm/vm"
 )
 
 // Standing is where a VM is, as both ends show it.
@@ -178,6 +180,10 @@ func slow(c Cell) Expectation {
 func full(c Cell) Expectation {
 	switch c.Phase {
 	case Before:
+		if c.Fault == DiskFull && c.Method != vm.Offline {
+			return ends("walm begins nothing that it cannot write down, and the journal's last page may have room for it", AtSource,
+				AtDestination)
+		}
 		return ends("walm begins nothing that it cannot write down", AtSource)
 	case Saving, Copying:
 		return ends("the state has no place", AtSource)

@@ -97,7 +97,7 @@ func (t *trial) inject(ctx context.Context) error {
 	case NoMemory:
 		return t.fill()
 	case DiskFull:
-		return t.remount(0, "size=4k")
+		return t.full()
 	case Clock:
 		t.walm.clock.set(time.Hour)
 		return nil
@@ -212,6 +212,16 @@ func (t *trial) mount(options string) error {
 		return t.bench.do(func() error { return unix.Unmount(t.state, unix.MNT_DETACH) })
 	})
 	return t.bench.do(func() error { return unix.Mount("walm-faults", t.state, "tmpfs", 0, options) })
+}
+
+// full leaves the state folder's file system no more room than is taken: less is refused.
+func (t *trial) full() error {
+	var has unix.Statfs_t
+	if err := t.bench.do(func() error { return unix.Statfs(t.state, &has) }); err != nil {
+		return err
+	}
+	taken := (has.Blocks - has.Bfree) * uint64(has.Bsize)
+	return t.remount(0, fmt.Sprintf("size=%d", max(taken, 4096)))
 }
 
 func (t *trial) remount(flags uintptr, options string) error {

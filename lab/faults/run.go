@@ -119,7 +119,7 @@ func Run(ctx context.Context, p Plan, into *Results, s Spec, told func(Result)) 
 		})
 	}
 	working.Wait()
-	return errors.Join(append(rest, first.Down(), context.Cause(ctx))...)
+	return errors.Join(append(append(rest, w.untested...), first.Down(), context.Cause(ctx))...)
 }
 
 // worker makes trials happen on benches.
@@ -129,6 +129,8 @@ type worker struct {
 	told   func(Result)
 	stop   context.CancelCauseFunc
 	mu     sync.Mutex
+
+	untested []error // trials without a result, for the tester's own reasons
 }
 
 func (w *worker) work(ctx context.Context, b *Bench) {
@@ -141,6 +143,9 @@ func (w *worker) work(ctx context.Context, b *Bench) {
 			return
 		case err != nil:
 			broken++
+			w.mu.Lock()
+			w.untested = append(w.untested, fmt.Errorf("%v on %s could not be tested: %w", t.Cell, t.QEMU, err))
+			w.mu.Unlock()
 			b.spec.Step(fmt.Sprintf("%v on %s could not be tested: %v", t.Cell, t.QEMU, err))
 			if broken == giveUp {
 				w.stop(fmt.Errorf("%d cells in a row could not be tested, the last (%v) because: %w", giveUp, t.Cell, err))
