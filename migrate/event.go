@@ -15,8 +15,9 @@ type (
 	// Refused is an act that was not accepted. The acts that were asked for with it, behind it, were not tried.
 	// What Err means is open: an act that timed out may have had its effect. It has none after a later Looked.
 	Refused struct {
-		Act vm.Act
-		Err string
+		Act   vm.Act
+		Err   string
+		Never bool // it would be refused again
 	}
 	// Interrupt asks to stop and keep the VM at the source, if that can still be had.
 	Interrupt struct{ Why string }

@@ -186,6 +186,9 @@ func (m *Machine) wasRefused(now time.Time, r Refused) []vm.Act {
 		return m.look(now)
 	case vm.ActRecover:
 		m.cause = why
+		if r.Never {
+			m.TakeUp = 0
+		}
 		return m.look(now)
 	case vm.ActPostcopy:
 		m.postAgain = true

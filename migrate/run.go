@@ -148,7 +148,7 @@ func (r *run) step(ev Event) {
 			continue
 		}
 		if err := r.do(a); err != nil {
-			r.answers <- Refused{Act: a, Err: err.Error()}
+			r.answers <- Refused{Act: a, Err: err.Error(), Never: errors.Is(err, errors.ErrUnsupported)}
 			return
 		}
 	}

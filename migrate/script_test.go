@@ -113,7 +113,7 @@ func scripted(t *testing.T, w []string) Event {
 	case "interrupt":
 		return Interrupt{Why: rest(1)}
 	case "refused":
-		return Refused{Act: vm.Act{Kind: vm.ActKind(w[1])}, Err: rest(2)}
+		return Refused{Act: vm.Act{Kind: vm.ActKind(w[1])}, Err: rest(2), Never: rest(2) == "unsupported operation"}
 	case "looked": // SOURCE DESTINATION, each RUN/STATUS or "?"
 		end := func(s string) vm.End {
 			run, status, _ := strings.Cut(strings.Trim(s, "?"), "/")

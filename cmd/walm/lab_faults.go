@@ -33,8 +33,8 @@ func newLabFaults() *cobra.Command {
 		Short: "Break migrations in every phase, and look what becomes of the VM",
 		Long: `faults moves guests on this machine and has something go wrong in every phase of every method: processes killed and
 stopped, links cut, memory and disks full, guests that end themselves, monitors that lie. What became of the VM is found
-by looking at both QEMUs and the guest, and held against the table in docs/faults.md; walm's own word is held against what
-was found. Results are added to a file, and the same command goes on where it stopped. It needs root.`,
+by looking at both QEMUs and the guest, and held against the table in docs/faults.md; walm's own word is held against
+what was found. Results are added to a file, and the same command goes on where it stopped. It needs root.`,
 		Example: `  walm lab faults --cells pre-copy/first-pass
   walm lab faults --cells '*/*/kill-*' --rounds 3 --results killed.jsonl
   walm lab faults --list`,

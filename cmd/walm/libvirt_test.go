@@ -18,7 +18,7 @@ import (
 // startLibvirt NAME DOMAIN... starts a fake libvirtd of a host of that name as $NAME, its URI, with domains such as "vm1", or
 // with a word of what is the matter with one: "vm1=off", "vm1=paused", "vm1=migrating", "vm1=in-post-copy", "vm1=incoming",
 // "vm1=saved", "vm1=snapshots",
-// "vm1=interrupted" (and "vm1=half" at the destination). Ids are given from 1 on.
+// "vm1=interrupted" (and "vm1=half" at the destination); "newer" is a libvirt that survives what 11.3 dies of. Ids are given from 1 on.
 func startLibvirt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: libvirt NAME DOMAIN...")
@@ -26,6 +26,10 @@ func startLibvirt(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	h := rpctest.Host{Name: name, QEMUVersion: 10_000_002, LibVersion: 11_003_000}
 	for i, a := range args[1:] {
+		if a == "newer" {
+			h.LibVersion = 11_004_000
+			continue
+		}
 		d, err := fakeDomain(a, int32(i+1))
 		ts.Check(err)
 		h.Domains = append(h.Domains, d)

@@ -197,9 +197,9 @@ func (p *Pair) survivesResume(ctx context.Context) error {
 	if v < 11_002_000 || v >= 11_004_000 {
 		return nil
 	}
-	return fmt.Errorf("the destination's libvirt %s would die of it, as 11.2 and 11.3 do (mended in 11.4.0), so it was not asked: bring it to"+
+	return fmt.Errorf("%w: the destination's libvirt %s would die of it, as 11.2 and 11.3 do (mended in 11.4.0), so it was not asked: bring it to"+
 		" 11.4 or later, its VMs run on meanwhile, and recover again; or take the post-copy up past both daemons:"+
-		" docs/libvirt.md, \"Post-copy interrupted\"", v)
+		" docs/libvirt.md, \"Post-copy interrupted\"", errors.ErrUnsupported, v)
 }
 
 // Recover takes up a post-copy that was interrupted, and returns when all memory is at the destination. The end of ctx does
