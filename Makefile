@@ -5,8 +5,8 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GUEST   := lab/guest/embedded/init.gz
 GO      ?= go
-# Root's tests run one package at a time: they boot guests, and two cores are few.
-LAB     := $(GO) test -tags lab -count=1 -p 1 -timeout 18m
+# Root's tests run two packages at a time: they boot guests, and two cores are few, but much of it is waiting.
+LAB     := $(GO) test -tags lab -count=1 -p 2 -timeout 18m
 
 .PHONY: all build demo demo-libvirt check static test test-kvm model bench killed soak faults forecast fuzz lint vuln man clean
 
