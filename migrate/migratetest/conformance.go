@@ -297,13 +297,19 @@ type truth struct {
 	err  error
 }
 
-// running asks for both ends at once: that a VM does not run can take a while to be sure of.
+// running asks for both ends at once: that a VM does not run can take a while to be sure of. Where it seems to run
+// nowhere it asks again: a busy machine can hold a guest's heart up for a second.
 func (c *kase) running() map[vm.Side]truth {
 	var here, there truth
-	var both sync.WaitGroup
-	both.Go(func() { here.runs, here.err = c.f.Running(c.ctx, vm.Source) })
-	both.Go(func() { there.runs, there.err = c.f.Running(c.ctx, vm.Destination) })
-	both.Wait()
+	for range 5 {
+		var both sync.WaitGroup
+		both.Go(func() { here.runs, here.err = c.f.Running(c.ctx, vm.Source) })
+		both.Go(func() { there.runs, there.err = c.f.Running(c.ctx, vm.Destination) })
+		both.Wait()
+		if here.runs || there.runs || here.err != nil || there.err != nil {
+			break
+		}
+	}
 	return map[vm.Side]truth{vm.Source: here, vm.Destination: there}
 }
 
