@@ -7,12 +7,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -24,6 +21,7 @@ import (
 
 	"walm/lab/debian"
 	"walm/lab/faults"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -41,7 +39,7 @@ const file = "studies/killed/killed.jsonl"
 
 func run(ctx context.Context, args []string) error {
 	usage := errors.New("usage: killed run TRIALS-OF-EACH AT-ONCE | tables")
-	all, err := load()
+	all, err := kept.Load[faults.Killing](file)
 	if err != nil {
 		return err
 	}
@@ -126,7 +124,7 @@ func (s *series) over(plan faults.Killing, result *faults.Killing) error {
 	s.done = append(s.done, *result)
 	fmt.Fprintf(os.Stderr, "%d: %s on %s killed after %.2f s (%s): status %s, %s; then %s: %s %s\n", len(s.done), result.Method, result.QEMU,
 		result.After, result.Journal, result.State, result.Next, result.Last.Standing, result.Verdict, result.Why)
-	return keep(*result)
+	return kept.Add(file, *result)
 }
 
 func (s *series) run(ctx context.Context, spec faults.Spec, benches int) (err error) {
@@ -190,38 +188,4 @@ func (s *series) work(ctx context.Context, b *faults.Bench) error {
 			return err
 		}
 	}
-}
-
-func load() (all []faults.Killing, err error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var k faults.Killing
-		if err := json.Unmarshal(lines.Bytes(), &k); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, k)
-	}
-	return all, lines.Err()
-}
-
-func keep(k faults.Killing) error {
-	line, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
 }

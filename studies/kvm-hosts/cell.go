@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 
 	"walm/measure"
 	"walm/move"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -109,24 +105,11 @@ type cells struct {
 
 func read(path string) (*cells, error) {
 	c := &cells{path: path, done: map[string]bool{}}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var one Cell
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
-			return nil, fmt.Errorf("%s, result %d: %w; remove the line to have that cell repeated", path, len(c.all)+1, err)
-		}
+	all, err := kept.Load[Cell](path)
+	for _, one := range all {
 		c.took(one)
 	}
-	return c, lines.Err()
+	return c, err
 }
 
 func (c *cells) took(one Cell) {
@@ -139,15 +122,7 @@ func (c *cells) took(one Cell) {
 // add keeps a result, on the disk before the next cell begins. A failed one is kept as well, and is not tried again unless
 // its line is removed or it did not come to its point.
 func (c *cells) add(one Cell) error {
-	text, err := json.Marshal(one)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(c.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
+	err := kept.Add(c.path, one)
 	c.took(one)
-	return errors.Join(err, f.Sync(), f.Close())
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"walm/lab/libvirtd"
 	"walm/lab/netlab"
 	"walm/migrate"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -36,7 +37,7 @@ func grows(ctx context.Context, n int, done []Trial) error {
 				}
 				t.Whole = t.Err == "" && t.Lost == 0
 				fmt.Fprintf(os.Stderr, "%s, %s: lost %d of %d %s\n", suite, kind, t.Lost, t.Blocks, t.Err)
-				if err := t.keep(); err != nil {
+				if err := kept.Add(file, t); err != nil {
 					return err
 				}
 			}

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"walm/lab/debian"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -41,7 +42,7 @@ const (
 
 func run(ctx context.Context, args []string) error {
 	usage := errors.New("usage: libvirt-moves soak N | virsh N | disks N | grow N | tables")
-	all, err := results()
+	all, err := kept.Load[Trial](file)
 	if err != nil {
 		return err
 	}

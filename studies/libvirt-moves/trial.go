@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -20,6 +17,7 @@ import (
 	"walm/lab/libvirtd"
 	"walm/lab/netlab"
 	"walm/migrate"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -42,38 +40,6 @@ type Trial struct {
 
 func (t Trial) key() Trial {
 	return Trial{Suite: t.Suite, Run: t.Run, N: t.N, Method: t.Method, By: t.By, Disk: t.Disk}
-}
-
-func results() (all []Trial, err error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var t Trial
-		if err := json.Unmarshal(s.Bytes(), &t); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-func (t Trial) keep() error {
-	line, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Close())
 }
 
 // bench is a pair of hosts with a guest that is moved to and fro.
@@ -114,7 +80,7 @@ func (b *bench) all(ctx context.Context, due []Trial) error {
 		}
 		fmt.Fprintf(os.Stderr, "%s %d of %d: %s by %s %s: %v, DT %v, whole %v, lost %d of %d %s\n", t.Suite, i+1, len(due), t.Method, t.By,
 			t.Disk, t.TMT.Round(time.Millisecond), t.DT.Round(time.Millisecond), t.Whole, t.Lost, t.Blocks, t.Err)
-		if err := t.keep(); err != nil {
+		if err := kept.Add(file, t); err != nil {
 			return err
 		}
 	}

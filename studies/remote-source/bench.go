@@ -18,6 +18,7 @@ import (
 	"walm/migrate"
 	"walm/observe"
 	"walm/predict"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -70,7 +71,7 @@ func carryOut(ctx context.Context, suite debian.Suite, due []Trial) (err error) 
 			t.Load, t.Workload, t.Method, t.Local.TMT.Round(time.Millisecond), t.Local.Forecast.TMT.Mid.Round(time.Millisecond),
 			t.Remote.Forecast.TMT.Mid.Round(time.Millisecond), t.Local.DT.Round(time.Millisecond),
 			t.Local.Forecast.DT.Mid.Round(time.Millisecond), t.Remote.Forecast.DT.Mid.Round(time.Millisecond), t.Whole, t.Err)
-		if err := t.keep(); err != nil {
+		if err := kept.Add(file, t); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"walm/lab/debian"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -43,7 +44,7 @@ func workloads() []string {
 }
 
 func run(ctx context.Context, args []string) error {
-	all, err := load()
+	all, err := kept.Load[Trial](file)
 	if err != nil {
 		return err
 	}

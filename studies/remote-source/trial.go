@@ -1,12 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"walm/lab/debian"
@@ -49,37 +43,3 @@ func (t Trial) key() key { return key{t.Suite, t.N, t.Workload, t.Method} }
 
 // file is where results are kept.
 const file = "studies/remote-source/trials.jsonl"
-
-func load() (all []Trial, err error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 1<<22)
-	for s.Scan() {
-		var t Trial
-		if err := json.Unmarshal(s.Bytes(), &t); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, t)
-	}
-	return all, s.Err()
-}
-
-func (t Trial) keep() error {
-	line, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Close())
-}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"walm/lab/debian"
+	"walm/studies/kept"
 )
 
 func main() {
@@ -68,7 +69,7 @@ func moves(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	done, err := load[Trial](movesFile)
+	done, err := kept.Load[Trial](movesFile)
 	if err != nil {
 		return err
 	}

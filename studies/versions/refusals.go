@@ -12,6 +12,7 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/lab/debian"
+	"walm/studies/kept"
 )
 
 // Refusal is what walm says of two VMs that were started with certain arguments, before anything moves. In truth nothing
@@ -56,7 +57,7 @@ func refusals(ctx context.Context) error {
 					return fmt.Errorf("%s to %s, %s: %w", from.Version, to.Version, q.what, err)
 				}
 				fmt.Fprintf(os.Stderr, "%s to %s, %s: %q; QEMU: %q\n", r.From, r.To, r.What, r.Said, r.QEMU)
-				if err := keep(refusalsFile, r); err != nil {
+				if err := kept.Add(refusalsFile, r); err != nil {
 					return err
 				}
 			}

@@ -10,6 +10,7 @@ import (
 
 	"walm/migrate"
 	"walm/stats"
+	"walm/studies/kept"
 )
 
 // Between these marks the README is made from the results.
@@ -37,11 +38,11 @@ func tables() error {
 
 // made is what the results give.
 func made() (string, error) {
-	trials, err := load[Trial](movesFile)
+	trials, err := kept.Load[Trial](movesFile)
 	if err != nil {
 		return "", err
 	}
-	asked, err := load[Refusal](refusalsFile)
+	asked, err := kept.Load[Refusal](refusalsFile)
 	if err != nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"walm/lab/guest"
 	"walm/measure"
 	"walm/migrate"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -157,7 +158,7 @@ func (b *bench) carryOut(ctx context.Context, due []Trial) error {
 			t.TMT.Round(time.Millisecond), t.DT.Round(time.Millisecond), t.Whole, t.Refused, t.Err)
 		if i < len(due) {
 			due = append(due[:i:i], due[i+1:]...)
-			if err := keep(movesFile, t); err != nil {
+			if err := kept.Add(movesFile, t); err != nil {
 				return err
 			}
 		}
