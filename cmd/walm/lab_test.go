@@ -162,6 +162,11 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 		close(ended)
 	}()
 	ts.Defer(func() {
+		select {
+		case <-ended:
+			ts.Logf("QEMU %s had ended: %v; %s", name, cmd.ProcessState, log.String())
+		default:
+		}
 		_ = cmd.Process.Kill()
 		<-ended
 		if m.control != nil {
@@ -171,17 +176,24 @@ func (b *bench) boot(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, "qmp+unix://"+c.QMP)
 	ts.Setenv(name+"_PID", strconv.Itoa(cmd.Process.Pid))
 	ts.Value(machinesKey{}).(map[string]*machine)[name] = m
+	said := ""
 	ready := within(4*time.Minute, func() bool {
-		m.control, err = guest.Dial(context.Background(), c.Control)
+		if m.control == nil {
+			m.control, err = guest.Dial(context.Background(), c.Control)
+		}
 		select {
 		case <-ended:
-			ts.Fatalf("QEMU %s has ended: %s", name, log.String())
+			ts.Fatalf("QEMU %s has ended: %v; %s", name, cmd.ProcessState, log.String())
 		default:
 		}
-		return err == nil
+		// Its sockets are there before the machine is: what ends it may come in between.
+		if err == nil {
+			said = ask(m.monitor, "query-status")
+		}
+		return strings.Contains(said, `"return"`)
 	})
 	if !ready {
-		ts.Fatalf("QEMU %s: %v", name, err)
+		ts.Fatalf("QEMU %s: %v %s", name, err, said)
 	}
 	if !c.Incoming && !m.hears(4*time.Minute, func(msg guest.Message) bool { return msg.Kind == wire.Ready || msg.Ops > 0 }) {
 		text, _ := os.ReadFile(c.Console)

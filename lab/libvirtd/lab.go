@@ -27,6 +27,7 @@ type Spec struct {
 	Workload guest.Workload // of the domains
 	Memory   vm.Bytes       // of a domain; default 256 MiB or what the workload needs
 	TLS      bool           // both hosts have certificates, and listen with them
+	Grows    bool           // a served disk's image does, as storage.Disk says
 }
 
 // Lab is a pair of hosts that is up.

@@ -41,7 +41,8 @@ func (l *Lab) Serve(ctx context.Context, kind experiment.Storage, step func(stri
 		return Disk{}, err
 	}
 	at := l.net.Disks()
-	l.disk = storage.Disk{Kind: kind, Tools: tools, Dir: filepath.Join(l.disks, "served"), Namespace: at.Namespace, Addr: at.Addr}
+	l.disk = storage.Disk{Kind: kind, Tools: tools, Dir: filepath.Join(l.disks, "served"), Namespace: at.Namespace, Addr: at.Addr,
+		Grows: l.Grows}
 	if err := l.disk.Make(ctx, ""); err != nil {
 		return Disk{}, err
 	}

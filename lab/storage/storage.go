@@ -45,6 +45,9 @@ type Disk struct {
 	Dir       string // where the images are, on the serving host or on each
 	Namespace string
 	Addr      netip.Addr
+	// Grows leaves the overlay's file as short as what is in it, as qemu-img makes it. QEMU's NFS client loses what is added to
+	// such a file after the destination has opened it (hypervisor/libvirt/preflight).
+	Grows bool
 }
 
 // Make makes the redo overlay on an image, or on an empty disk for the disk workload where there is none.
@@ -75,7 +78,7 @@ func (d Disk) Make(ctx context.Context, image string) error {
 	if err := d.tool(ctx, args...); err != nil {
 		return fmt.Errorf("make a redo overlay: %w", err)
 	}
-	if d.Kind == experiment.ISCSI { // a logical unit does not grow
+	if d.Kind == experiment.ISCSI || d.Kind == experiment.NFS && !d.Grows { // a logical unit cannot grow
 		return os.Truncate(over, int64(4*vm.GiB))
 	}
 	return nil

@@ -41,7 +41,7 @@ func runs(t *testing.T, text string) (map[string]results.Trial, map[string]move.
 			t.Errorf("trial %d went %s, as the one before", r.N, r.Host)
 		case !r.Steady:
 			t.Errorf("a workload that is always the same is not steady after %v", r.WarmUp)
-		case o.Loss == nil || math.Abs(o.Loss.Baseline-r.Asked) > 0.05*r.Asked && r.Asked > 0:
+		case r.Asked > 0 && (o.Loss == nil || math.Abs(o.Loss.Baseline-r.Asked) > 0.05*r.Asked): // at full speed it has none where it starves
 			t.Errorf("the guest was to do %g a second: %+v", r.Asked, o.Loss)
 		case o.Service == nil || o.Memory == nil || o.Memory.Bad > 0 || o.Memory.Written == 0:
 			t.Errorf("the witness' part: %+v, %+v", o.Service, o.Memory)

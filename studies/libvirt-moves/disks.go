@@ -19,6 +19,19 @@ func places() []experiment.Storage {
 	return []experiment.Storage{experiment.NFS, experiment.ISCSI, experiment.NBD, experiment.Copied}
 }
 
+// place is one as the table shows it.
+type place struct {
+	kind  experiment.Storage
+	full  bool
+	words string
+}
+
+// shown has one more: an image that grows over NFS was moved until it lost blocks, and is now refused beforehand.
+func shown() []place {
+	return []place{{experiment.NFS, false, "qcow2 over NFS, which grows"}, {experiment.NFS, true, "qcow2 over NFS, of full length"},
+		{experiment.ISCSI, false, "qcow2 on iSCSI"}, {experiment.NBD, false, "NBD"}, {experiment.Copied, false, "copied along"}}
+}
+
 // disks has walm's driver move a guest that writes numbered blocks to its disk, n times with a disk in each place, by pre-copy and by
 // post-copy in turn. All places of both versions are gone through before the next repetition, so that a run that is cut short has
 // some of each.
@@ -30,7 +43,7 @@ func disks(ctx context.Context, n int, done []Trial) error {
 				var due []Trial
 				for i := from; i < min(from+round, n); i++ {
 					m := []vm.Method{vm.PreCopy, vm.PostCopy}[i%2]
-					due = append(due, Trial{Suite: suite, Run: "disks", N: i, Method: m, By: byWalm, Disk: kind})
+					due = append(due, Trial{Suite: suite, Run: "disks", N: i, Method: m, By: byWalm, Disk: kind, Full: kind == experiment.NFS})
 				}
 				if err := withDisk(ctx, suite, kind, missing(due, done)); err != nil {
 					return fmt.Errorf("%s, %s: %w", suite, kind, err)
@@ -66,12 +79,12 @@ func withDisk(ctx context.Context, suite debian.Suite, kind experiment.Storage, 
 func diskTable(w io.Writer, all []Trial) {
 	fmt.Fprintln(w, "hosts\tdisk\tmoves\tguest whole\tblocks looked for\tlost\ttotal time, pre-copy\tpost-copy")
 	for _, suite := range []debian.Suite{debian.Bookworm, debian.Backports} {
-		for _, kind := range places() {
+		for _, place := range shown() {
 			var of []Trial
 			whole, blocks, lost := 0, 0, 0
 			by := map[vm.Method][]Trial{}
 			for _, t := range all {
-				if t.Suite != suite || t.Run != "disks" || t.Disk != kind {
+				if t.Suite != suite || t.Run != "disks" || t.Disk != place.kind || t.Full != place.full {
 					continue
 				}
 				of = append(of, t)
@@ -82,7 +95,7 @@ func diskTable(w io.Writer, all []Trial) {
 				blocks, lost = blocks+t.Blocks, lost+t.Lost
 			}
 			if len(of) > 0 {
-				fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", version(suite), kind, len(of), whole, blocks, lost,
+				fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", version(suite), place.words, len(of), whole, blocks, lost,
 					median(by[vm.PreCopy], total), median(by[vm.PostCopy], total))
 			}
 		}

@@ -61,7 +61,7 @@ func (t *Trial) grow(ctx context.Context) (err error) {
 		return err
 	}
 	step := func(s string) { fmt.Fprintln(os.Stderr, s) }
-	l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: t.Suite, Workload: w}, step)
+	l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: t.Suite, Workload: w, Grows: true}, step)
 	if err != nil {
 		return err
 	}

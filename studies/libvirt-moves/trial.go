@@ -29,6 +29,7 @@ type Trial struct {
 	Method vm.Method
 	By     string
 	Disk   experiment.Storage `json:",omitempty"` // where the domain's is; empty: it has none
+	Full   bool               `json:",omitempty"` // the disk's image over NFS has its full length from the start
 
 	TMT   time.Duration `json:",omitempty"` // command given → the source's QEMU has completed
 	DT    time.Duration `json:",omitempty"` // STOP → RESUME, by QEMU's own stamps on one clock
@@ -39,7 +40,7 @@ type Trial struct {
 }
 
 func (t Trial) key() Trial {
-	return Trial{Suite: t.Suite, Run: t.Run, N: t.N, Method: t.Method, By: t.By, Disk: t.Disk}
+	return Trial{Suite: t.Suite, Run: t.Run, N: t.N, Method: t.Method, By: t.By, Disk: t.Disk, Full: t.Full}
 }
 
 // bench is a pair of hosts with a guest that is moved to and fro.
