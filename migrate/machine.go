@@ -303,6 +303,9 @@ func (m *Machine) enter(now time.Time, s State, why string) {
 		return
 	}
 	m.state = s
+	if s == Postcopying {
+		m.grew = now // there may have been no reading before
+	}
 	if s != Unknown {
 		m.phase, m.fruitless = s, 0
 	}

@@ -43,7 +43,10 @@ func (m *Machine) hushed(now time.Time) []vm.Act {
 		}
 		return m.takeUpAgain(now, why)
 	}
-	return m.paused(now, why+", and taking post-copy up again did not help")
+	if !m.broke.IsZero() {
+		why += ", and taking post-copy up again did not help"
+	}
+	return m.paused(now, why)
 }
 
 // takesUpAgain says whether there is still time for it.

@@ -67,7 +67,7 @@ type dossier struct {
 	route route
 }
 
-// open reads a VM's journal, without holding it.
+// openDossier reads a VM's journal, without holding it.
 func openDossier(dir, id, vm string) (dossier, error) {
 	d := dossier{vm: vm, id: id}
 	c, err := journal.Read(journal.Path(dir, id))
@@ -100,9 +100,9 @@ func (d dossier) examine(ctx context.Context, dir string) (standing, error) {
 	case err != nil:
 		return s, err
 	case held: // and its QEMUs answer nobody else
-		s.Holder, s.Next, s.Command = pid, migrate.Wait, "walm abort "+d.vm
+		s.Holder, s.Next, s.Command = pid, migrate.Wait, "walm status "+d.name()
 		s.State = d.story.Last.State
-		s.Reason = fmt.Sprintf("process %d is moving it", pid)
+		s.Reason = fmt.Sprintf("process %d is moving it; to have it give up: walm abort %s", pid, d.name())
 		return s, nil
 	case d.route.VM == "":
 		s.State, s.Next = migrate.Unknown, migrate.ByHand
@@ -143,12 +143,17 @@ func (d dossier) begin() standing {
 	return s
 }
 
+// name is the VM as every command of walm's takes it.
+func (d dossier) name() string {
+	if d.route.Connect != "" {
+		return "-c " + d.route.Connect + " " + d.vm
+	}
+	return d.vm
+}
+
 // command is the command that takes a step, or finds out more.
 func (d dossier) command(t migrate.Standing) string {
-	name := d.vm
-	if d.route.Connect != "" {
-		name = "-c " + d.route.Connect + " " + name
-	}
+	name := d.name()
 	if d.story.Begun == nil {
 		name += d.route.again()
 	}

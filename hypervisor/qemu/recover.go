@@ -59,7 +59,7 @@ func (p *Pair) recover(ctx context.Context) error {
 }
 
 // passable refuses while nothing would come of it but harm. QEMU 7.2 takes every "migrate" with resume while it still
-// connects because of an earlier one, and a second connection that then succeeds begins a migration from nothing.
+// connects because of an earlier one; by its source, not by trial, a second connection that then succeeds begins a migration from nothing.
 func (p *Pair) passable(ctx context.Context) error {
 	if left := time.Until(p.connects); left > 0 {
 		return fmt.Errorf("the source may still be connecting because of the last try: try again in %s", left.Round(time.Second))
