@@ -229,8 +229,12 @@ func (w *watcher) jobCompleted(ps rpc.Params, out vm.Event) {
 	w.tell(out)
 }
 
-// read is one reading of a migration that is under way.
+// read is one reading of a migration that is under way. None is taken while the VM is being handed over: libvirt would ask QEMU
+// for it just when it has to tell it to go on.
 func (w *watcher) read(ctx context.Context, c *rpc.Conn) (vm.Progress, bool) {
+	if w.knows().told[vm.Source] == vm.StatusDevice {
+		return vm.Progress{}, false
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	job, err := c.JobStats(ctx, w.id(), false)
