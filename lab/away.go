@@ -84,6 +84,13 @@ func (h *Hosts) Ask(ctx context.Context, s experiment.Setup) (results.Machine, e
 	return m, nil
 }
 
+func (h *Hosts) targets() []string {
+	if h == nil {
+		return nil
+	}
+	return []string{h.A, h.B}
+}
+
 func (h *Hosts) needs(machine, accelerator string, memory vm.Bytes) hosts.Needs {
 	return hosts.Needs{QEMU: h.program(), Machine: machine, Bridge: h.Bridge, Device: h.Device, Accelerator: accelerator,
 		Memory: memory}
@@ -204,9 +211,11 @@ func (a *away) begin(ctx context.Context, m *machine, c qemu.Config) error {
 	m.kill = func() error {
 		ctx, cancel := soon()
 		defer cancel()
-		// A socket that was never forwarded cannot be cancelled; what matters is that the QEMU is gone.
+		// First, for it must not fail because a slow host has used up the time before it: its memory is needed.
+		err := f.End(ctx, name)
+		// A socket that was never forwarded cannot be cancelled.
 		_, _ = f.Cancel(ctx, m.qmp, qmp), f.Cancel(ctx, m.control(), control)
-		return f.End(ctx, name)
+		return err
 	}
 	m.text = func(kind string) string {
 		ctx, cancel := soon()

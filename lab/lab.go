@@ -116,7 +116,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a lab makes network namespaces: run walm as root")
 	}
-	if _, err := Reap(); err != nil {
+	if _, err := Reap(spec.Hosts.targets()...); err != nil {
 		return nil, fmt.Errorf("clear what an earlier lab left: %w", err)
 	}
 	cache, err := debian.DefaultCache()

@@ -224,3 +224,28 @@ func TestLostBlockIsSeen(t *testing.T) {
 		t.Errorf("block 5 is gone, and the check says %v", err)
 	}
 }
+
+// What a killed lab left on hosts that are off stands against no lab elsewhere; it stays known until one goes there, or until
+// it is to be forgotten.
+func TestReapOfHostsThatAreOff(t *testing.T) {
+	const target = "nowhere.invalid"
+	s := State{ID: "0000x1", Owner: process{PID: 1 << 22, Start: "1"}, Folders: []Folder{{target, "/run/walm/hosts/0000x1-a"}}}
+	if err := os.MkdirAll(s.dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.save(); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := Reap(); err != nil || slices.Contains(gone, s.ID) {
+		t.Errorf("a lab elsewhere: cleared %v, %v", gone, err)
+	}
+	if _, err := Reap(target); err == nil || !strings.Contains(err.Error(), "to forget what is there") {
+		t.Errorf("a lab there: %v", err)
+	}
+	if err := s.Forget(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(s.dir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its folder is left (%v)", err)
+	}
+}

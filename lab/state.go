@@ -131,8 +131,20 @@ func (s State) Up() bool { return s.Kept || s.Owner.alive() }
 
 var labID = regexp.MustCompile(`^[0-9a-f]{4}x[0-9]+$`)
 
-// Reap removes what labs have left behind whose walm was killed, and says which.
-func Reap() ([]string, error) {
+// Forget removes what is here of a lab on hosts that are off for good, and with them all that it had there.
+func (s State) Forget() error {
+	s.Folders = nil
+	return s.remove()
+}
+
+// on says whether the lab has a folder on one of the hosts, or has none anywhere.
+func (s State) on(targets []string) bool {
+	return len(s.Folders) == 0 || slices.ContainsFunc(s.Folders, func(f Folder) bool { return slices.Contains(targets, f.Target) })
+}
+
+// Reap removes what labs have left behind whose walm was killed, and says which. Of labs on real hosts it clears those that
+// were on one of targets: a host that is off must not stand against labs elsewhere.
+func Reap(targets ...string) ([]string, error) {
 	states, err := List()
 	if err != nil {
 		return nil, err
@@ -142,6 +154,9 @@ func Reap() ([]string, error) {
 	for _, s := range states {
 		if s.Up() {
 			up = append(up, s.ID)
+			continue
+		}
+		if !s.on(targets) {
 			continue
 		}
 		gone = append(gone, s.ID)

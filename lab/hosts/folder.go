@@ -26,10 +26,13 @@ func MakeFolder(ctx context.Context, h Host, at string) (Folder, error) {
 // In is a file in the folder.
 func (f Folder) In(name string) string { return path.Join(f.Path, name) }
 
-// stop ends the process of a pid file, unless another has its pid by now, and removes the tap and the files beside it.
-const stop = `stop() {
-	p=$(cat "$1.pid" 2>/dev/null) || p=0
-	while grep -qsF -- "$1.pid" /proc/$p/cmdline; do kill -9 $p; sleep 0.02; done
+// stop ends the process of a pid file, unless another has its pid by now, and removes the tap and the files beside it. Where there
+// is no such file yet, for the command that began a QEMU was given up, the QEMU is looked for. A command line is made into
+// lines first: the grep of busybox reads no further than its first zero byte.
+const stop = `has() { tr '\0' '\n' <"/proc/$1/cmdline" | grep -qxF -- "$2"; } 2>/dev/null
+stop() {
+	all=$(cat "$1.pid" 2>/dev/null) || all=$(cd /proc && echo [0-9]*)
+	for p in $all; do while has "$p" "$1.pid"; do kill -9 "$p"; sleep 0.02; done; done
 	test -f "$1.tap" && ip link del "$(cat "$1.tap")"
 	rm -f "$1".*
 }

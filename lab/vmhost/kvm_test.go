@@ -42,7 +42,15 @@ func TestGuestUnderKVM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Down()
+	defer func() {
+		if err := l.Down(); err != nil {
+			t.Error(err)
+		}
+		left, err := p.A.SSH().Run(ctx, "ls -l /proc/[0-9]*/exe 2>/dev/null | grep qemu", nil)
+		if left != "" {
+			t.Errorf("the lab left its QEMU on the host: %s, %v", left, err)
+		}
+	}()
 	step("the guest runs")
 	if err := l.Verify(ctx, vm.Source); err != nil {
 		t.Error(err)

@@ -24,6 +24,11 @@ func main() {
 	only := flag.String("only", "", "kinds of cells, with commas: "+strings.Join(kinds(), ", ")+" (default: all)")
 	printing := flag.Bool("tables", false, "only write the tables anew")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "kvm-hosts: %q is no flag; there are:\n", flag.Arg(0))
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	do := func() error { return run(ctx, *dir, *walm, *n, *only) }
@@ -80,7 +85,7 @@ func run(ctx context.Context, dir, walm string, n int, only string) (err error) 
 		return err
 	}
 	s.pair = pair
-	defer func() { err = errors.Join(err, s.labDown(), pair.Down()) }()
+	defer func() { err = errors.Join(err, s.labDown(), pair.Down(), forget()) }()
 	if err := os.Setenv("PATH", pair.Path()); err != nil {
 		return err
 	}

@@ -105,34 +105,50 @@ func (s *study) up(ctx context.Context, want setting) (*lab.Lab, error) {
 			Look: walmThere, Client: s.pair.Net.Client().Namespace}}, s.say)
 	if err != nil {
 		s.lab = nil
+		return nil, errors.Join(err, s.off())
 	}
-	return s.lab, err
+	return s.lab, nil
 }
 
 // restart takes the lab down and switches both hosts off; the next lab begins with their clocks as told.
 func (s *study) restart(clocks map[*vmhost.Host]time.Duration) error {
-	err := s.labDown()
-	for _, h := range s.pair.Hosts() {
-		err = errors.Join(err, h.Off())
-	}
 	s.clock = clocks
+	return errors.Join(s.labDown(), s.off())
+}
+
+// off cuts the power of both hosts: nothing of a lab is left on them then, whatever has failed before.
+func (s *study) off() error {
+	var all []error
+	for _, h := range s.pair.Hosts() {
+		all = append(all, h.Off())
+	}
+	return errors.Join(append(all, forget())...)
+}
+
+// forget removes what is here of this process' labs, whose hosts are off.
+func forget() error {
+	states, err := lab.List()
+	for _, l := range states {
+		if l.Owner.PID == os.Getpid() {
+			err = errors.Join(err, l.Forget())
+		}
+	}
 	return err
 }
 
-// labDown takes the lab down. What it cannot clear on a host that is off goes with that host.
+// labDown takes the lab down. What it cannot clear on a host goes when the power is cut: a QEMU that was left would keep the
+// memory that the next guest needs.
 func (s *study) labDown() error {
 	if s.lab == nil {
 		return nil
 	}
-	id := s.lab.State().ID
 	err := s.lab.Down()
 	s.lab = nil
-	for _, h := range s.pair.Hosts() {
-		if !h.IsOn() {
-			return os.RemoveAll("/run/walm/lab/" + id)
-		}
+	if err != nil {
+		s.say("cut the power, since the lab could not be cleared: " + err.Error())
+		return s.off()
 	}
-	return err
+	return nil
 }
 
 // glance looks with few samples: an emulated CPU hashes slowly.
