@@ -12,26 +12,27 @@ import (
 	"walm/vm"
 )
 
-func claims() []study.Claim {
+func (s series) claims() []study.Claim {
 	return []study.Claim{
-		{ID: "P-regret", Text: "walm's mean regret against the oracle, which has tried every method", Published: "at most 5 %",
-			Check: regret},
-		{ID: "P-constants", Text: "walm costs less than each method taken always, and less than a choice by chance",
-			Published: "p < 0.01 after Holm", Check: beatsConstants},
-		{ID: "P-peers", Text: "each peer's policy costs more than walm, in the geometric mean", Published: "at least 1.3 times",
-			Check: beatsPeers},
-		{ID: "P-class", Text: "in no class of workloads walm costs more than a peer", Published: "at most 3 %", Check: noClassWorse},
-		{ID: "P-safe", Text: "walm loses no VM, and every move of its ends", Published: "0 and 0", Check: safe},
+		{ID: s.id + "-regret", Text: "walm's mean regret against the oracle, which has tried every method, " + s.name,
+			Published: "at most 5 %", Check: s.regret},
+		{ID: s.id + "-constants", Text: "walm costs less than each method taken always, and less than a choice by chance, " + s.name,
+			Published: "p < 0.01 after Holm", Check: s.beatsConstants},
+		{ID: s.id + "-peers", Text: "each peer's policy costs more than walm, in the geometric mean, " + s.name,
+			Published: "at least 1.3 times", Check: s.beatsPeers},
+		{ID: s.id + "-class", Text: "in no class of workloads walm costs more than a peer, " + s.name, Published: "at most 3 %",
+			Check: s.noClassWorse},
+		{ID: s.id + "-safe", Text: "walm loses no VM, and every move of its ends, " + s.name, Published: "0 and 0", Check: s.safe},
 	}
 }
 
 // regret is over workloads and profiles, of mean costs. The least cost of six single moves is one that nobody could have
 // chosen: where a move's cost varies by its half, the best of six is mostly luck. It is told beside it.
-func regret(d study.Data) study.Finding {
-	each := rounds(d.Trials(run))
+func (s series) regret(d study.Data) study.Finding {
+	each := s.rounds(d)
 	all, single := regrets(mean(each)), regrets(each)
 	if len(all) == 0 {
-		return study.Missing(run)
+		return study.Missing(s.run)
 	}
 	return study.Finding{
 		Ours:    fmt.Sprintf("mean %.1f %%, median %.1f %%, n = %d choices", 100*arithmetic(all), 100*all.Median(), len(all)),
@@ -81,28 +82,30 @@ func against(all []round, policy string) (c stats.Comparison, mean float64, ok b
 }
 
 // beatsConstants holds where every p-value, corrected together, is below 0.01.
-func beatsConstants(d study.Data) study.Finding {
-	return beats(d, append(constants(), random), 1, 0.01)
+func (s series) beatsConstants(d study.Data) study.Finding {
+	return s.beats(d, append(constants(), random), 1, 0.01)
 }
 
-func beatsPeers(d study.Data) study.Finding { return beats(d, peers(d.Trials(run)), 1.3, 1.01) }
+func (s series) beatsPeers(d study.Data) study.Finding {
+	return s.beats(d, peers(s.trials(d)), 1.3, 1.01)
+}
 
 // beats asks that every policy cost at least so many times what walm does, with a p-value below significant.
-func beats(d study.Data, policies []string, times, significant float64) study.Finding {
-	all := rounds(d.Trials(run))
+func (s series) beats(d study.Data, policies []string, times, significant float64) study.Finding {
+	all := s.rounds(d)
 	var means, ps []float64
 	var words []string
 	n := 0
 	for _, name := range policies {
 		c, mean, ok := against(all, name)
 		if !ok {
-			return study.Missing(run)
+			return study.Missing(s.run)
 		}
 		means, ps, n = append(means, mean), append(ps, c.P), max(n, c.N)
 		words = append(words, fmt.Sprintf("%s × %.2f", name, mean))
 	}
 	if len(policies) == 0 {
-		return study.Missing(run)
+		return study.Missing(s.run)
 	}
 	corrected := stats.Holm(ps)
 	met := 0
@@ -126,10 +129,10 @@ func beats(d study.Data, policies []string, times, significant float64) study.Fi
 	return f
 }
 
-func noClassWorse(d study.Data) study.Finding {
+func (s series) noClassWorse(d study.Data) study.Finding {
 	worst, name, n := math.Inf(1), "", 0
-	for class, all := range classes(d) {
-		for _, peer := range peers(d.Trials(run)) {
+	for class, all := range s.classes(d) {
+		for _, peer := range peers(s.trials(d)) {
 			if _, mean, ok := against(all, peer); ok {
 				n++
 				if label := fmt.Sprintf("%s, %s", class, peer); mean < worst || mean == worst && label < name {
@@ -139,7 +142,7 @@ func noClassWorse(d study.Data) study.Finding {
 		}
 	}
 	if n == 0 {
-		return study.Missing(run)
+		return study.Missing(s.run)
 	}
 	return study.Finding{
 		Ours:     fmt.Sprintf("the least ratio is %.2f (%s)", worst, name),
@@ -148,16 +151,16 @@ func noClassWorse(d study.Data) study.Finding {
 	}
 }
 
-func classes(d study.Data) map[vm.Class][]round {
+func (s series) classes(d study.Data) map[vm.Class][]round {
 	by := map[vm.Class][]round{}
-	for _, r := range rounds(d.Trials(run)) {
+	for _, r := range s.rounds(d) {
 		by[r.class] = append(by[r.class], r)
 	}
 	return by
 }
 
-func safe(d study.Data) study.Finding {
-	t := d.Trials(run).Pick(who, walm)
+func (s series) safe(d study.Data) study.Finding {
+	t := s.trials(d).Pick(who, walm)
 	lost, endless := 0, 0
 	for _, trial := range t {
 		if trial.Status == results.Failed || trial.Outcome.Result == measure.Lost {
@@ -168,7 +171,7 @@ func safe(d study.Data) study.Finding {
 		}
 	}
 	if len(t) == 0 {
-		return study.Missing(run)
+		return study.Missing(s.run)
 	}
 	return study.Finding{
 		Ours:     fmt.Sprintf("%d lost or not moved, %d that had not ended; n = %d moves", lost, endless, len(t)),

@@ -16,10 +16,10 @@ const fewEqual = 4
 
 // equals shows how much of the differences between policies is not theirs: what moves of one guest cost that ended in the same way,
 // whoever ordered them.
-func equals() study.Table {
+func (s series) equals() study.Table {
 	return study.Table{
 		Caption: "What equal moves cost: of the same guest, by the same method from beginning to end, in as many passes, whichever policy " +
-			"ordered them (profile balanced)",
+			"ordered them (profile balanced), " + s.name,
 		Head: []string{"workload", "method", "passes", "moves", "least", "median", "most", "most ÷ median"},
 		Rows: func(d study.Data) [][]string {
 			type kind struct {
@@ -29,7 +29,7 @@ func equals() study.Table {
 			}
 			costs := map[kind]stats.Sample{}
 			var kinds []kind
-			for _, t := range d.Trials(run) {
+			for _, t := range s.trials(d) {
 				cost, ok := study.CostUnder(decide.Balanced).Of(t)
 				if !ok || t.Status != results.Done {
 					continue

@@ -13,20 +13,34 @@ import (
 //go:embed *.yaml *.md full/*.yaml all:results
 var files embed.FS
 
-// run is the experiment that all is judged by.
-const run = "policies"
+// series is an experiment that policies are judged by.
+type series struct {
+	run, id, name string
+	endless       charge // of a move that had not ended
+}
+
+// all are the series, the latest first.
+func all() []series {
+	return []series{
+		{"policies2", "L", "where service loss can be told, by the mended model", andMoved},
+		{"policies", "P", "the first series, by the first model", untilThen},
+	}
+}
+
+func (s series) trials(d study.Data) study.Trials { return d.Trials(s.run) }
+
+func (s series) rounds(d study.Data) []round { return rounds(s.trials(d), s.endless) }
 
 // Study is the question, its experiments, and what they answer.
 func Study() study.Study {
-	return study.Study{
-		Name:    "policies",
-		Title:   "Walm's choice beside every peer's policy",
-		Files:   files,
-		Runs:    []string{"policies.yaml"},
-		Claims:  claims(),
-		Tables:  []study.Table{byPolicy(), byClass(), byRound(), equals()},
-		Figures: []study.Figure{{Name: "cost", Caption: caption, Draw: picture}},
+	st := study.Study{Name: "policies", Title: "Walm's choice beside every peer's policy", Files: files}
+	for _, s := range all() {
+		st.Runs = append(st.Runs, s.run+".yaml")
+		st.Claims = append(st.Claims, s.claims()...)
+		st.Tables = append(st.Tables, s.byPolicy(), s.byClass(), s.byRound(), s.equals())
+		st.Figures = append(st.Figures, study.Figure{Name: s.figure(), Caption: caption + ", " + s.name, Draw: s.picture})
 	}
+	return st
 }
 
 // constants are the policies that always take one method.

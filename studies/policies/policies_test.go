@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -38,10 +39,12 @@ func TestGoodWorld(t *testing.T) {
 		}
 		return 4
 	}, none))
-	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
-		"P-regret": study.Holds, "P-peers": study.Holds, "P-class": study.Holds, "P-safe": study.Holds,
-		"P-constants": study.HoldsInPart, // no better than the one that it always takes
-	})
+	for _, s := range all() {
+		studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
+			s.id + "-regret": study.Holds, s.id + "-peers": study.Holds, s.id + "-class": study.Holds, s.id + "-safe": study.Holds,
+			s.id + "-constants": study.HoldsInPart, // no better than the one that it always takes
+		})
+	}
 }
 
 func TestBadWorld(t *testing.T) {
@@ -51,22 +54,28 @@ func TestBadWorld(t *testing.T) {
 		}
 		return 4
 	}, none))
-	studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
-		"P-regret": study.Fails, "P-constants": study.Fails, "P-peers": study.Fails, "P-class": study.Fails, "P-safe": study.Holds,
-	})
+	for _, s := range all() {
+		studytest.Verdicts(t, Study(), d, map[string]study.Verdict{
+			s.id + "-regret": study.Fails, s.id + "-constants": study.Fails, s.id + "-peers": study.Fails, s.id + "-class": study.Fails,
+			s.id + "-safe": study.Holds,
+		})
+	}
 	d = studytest.Data(t, Study(), world(func(string, string) float64 { return 4 }, func(policy string) bool { return policy == walm }))
-	if f := safe(d); f.Verdict != study.Fails {
-		t.Errorf("every VM is lost: %+v", f)
+	for _, s := range all() {
+		if f := s.safe(d); f.Verdict != study.Fails {
+			t.Errorf("every VM is lost: %+v", f)
+		}
 	}
 }
 
-// TestEndless: a move that had not ended is charged what it had cost at its limit, and is no oracle.
+// TestEndless: a move that had not ended is charged what it had cost at its limit, or also what it takes to move the VM then; and is
+// no oracle.
 func TestEndless(t *testing.T) {
 	ended := results.Trial{Cell: cell(string(vm.Hybrid)), Status: results.Done, Method: vm.Hybrid, Precopy: 5 * time.Second,
 		Outcome: measure.Outcome{Result: measure.Moved, TMT: 5 * time.Second, Loss: &measure.Loss{Lost: time.Second}}}
 	endless := results.Trial{Cell: cell(string(vm.PreCopy)), Status: results.Censored, Method: vm.PreCopy}
 	endless.Setup.Limit = 30 * time.Second
-	r := rounds(study.Trials{ended, endless})
+	r := rounds(study.Trials{ended, endless}, untilThen)
 	if len(r) != 1 {
 		t.Fatalf("%d rounds", len(r))
 	}
@@ -75,6 +84,13 @@ func TestEndless(t *testing.T) {
 	}
 	if c := r[0].by[string(vm.PreCopy)]["evacuate"]; c != 30 || !r[0].censored[string(vm.PreCopy)] {
 		t.Errorf("what had not ended costs %g", c)
+	}
+	r = rounds(study.Trials{ended, endless}, andMoved)
+	if c := r[0].by[string(vm.PreCopy)]["evacuate"]; math.Abs(c-30-r[0].by[string(vm.Hybrid)]["evacuate"]) > 1e-9 {
+		t.Errorf("what had not ended and is moved then costs %g", c)
+	}
+	if c := r[0].by[string(vm.Hybrid)]["balanced"]; c != 1.5 {
+		t.Errorf("what ended costs %g", c)
 	}
 }
 

@@ -36,9 +36,28 @@ type round struct {
 	censored map[string]bool // what its policy's move cost is a lower bound
 }
 
+// charge is what a move costs that had not ended at its limit.
+type charge bool
+
+// A move that had not ended is charged what it had cost until then: less than the truth, since the VM has still to be moved. A
+// policy that never ends can so be told as the cheapest under a profile that weighs total time little: in the first series Nova's
+// cost a quarter of what it took to move the guest. From the second on what the best constant method costs is put on top: still
+// less than the truth, for whoever gave up does not know which that is.
+const (
+	untilThen charge = false
+	andMoved  charge = true
+)
+
+func (c charge) words() string {
+	if c == andMoved {
+		return ", and then the best constant method's"
+	}
+	return ", so that the true ratio is larger"
+}
+
 // rounds sorts an experiment's trials. Walm's moves are scored under the profile that they were made for; all others,
 // which know of none, under each.
-func rounds(t study.Trials) []round {
+func rounds(t study.Trials, endless charge) []round {
 	var all []round
 	at := map[string]int{}
 	for _, trial := range t {
@@ -51,7 +70,23 @@ func rounds(t study.Trials) []round {
 		}
 		all[i].add(trial)
 	}
+	if endless == andMoved {
+		for _, r := range all {
+			r.finish()
+		}
+	}
 	return all
+}
+
+// finish charges what had not ended with the move that is still to come; all three of walm's, where one of them had not.
+func (r round) finish() {
+	for policy, of := range r.by {
+		for _, p := range profiles() {
+			if best, ok := r.oracle(p); ok && r.censored[policy] {
+				of[p] += best
+			}
+		}
+	}
 }
 
 func (r *round) add(t results.Trial) {

@@ -27,9 +27,8 @@ type rank struct {
 }
 
 // ranking is every policy, the dearest last.
-func ranking(d study.Data) []rank {
-	t := d.Trials(run)
-	all := rounds(t)
+func (s series) ranking(d study.Data) []rank {
+	t, all := s.trials(d), s.rounds(d)
 	var ranks []rank
 	for _, name := range append(t.Levels(who), random) {
 		c, mean, ok := against(all, name)
@@ -57,14 +56,14 @@ func ranking(d study.Data) []rank {
 	return ranks
 }
 
-func byPolicy() study.Table {
+func (s series) byPolicy() study.Table {
 	return study.Table{
-		Caption: "Cost over walm's, geometric mean over the profiles and rounds; of moves that had not ended, what they had cost at " +
-			"their limit, so that the true ratio is larger",
+		Caption: "Cost over walm's, " + s.name + ": geometric mean over the profiles and rounds; of moves that had not ended, what " +
+			"they had cost at their limit" + s.endless.words(),
 		Head: []string{"policy", "", "cost ÷ walm's", "median (95 %)", "rounds", "not ended"},
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			for _, r := range ranking(d) {
+			for _, r := range s.ranking(d) {
 				ended := "–"
 				if r.moves > 0 {
 					ended = fmt.Sprintf("%d of %d", r.endless, r.moves)
@@ -77,20 +76,20 @@ func byPolicy() study.Table {
 	}
 }
 
-func byClass() study.Table {
+func (s series) byClass() study.Table {
 	return study.Table{
-		Caption: "Each peer's cost over walm's by class of workload, geometric mean",
+		Caption: "Each peer's cost over walm's by class of workload, geometric mean, " + s.name,
 		Head:    []string{"class", "rounds", "peers, the cheapest first"},
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			by := classes(d)
+			by := s.classes(d)
 			for _, class := range []vm.Class{vm.Idle, vm.CPUIntensive, vm.MemoryIntensive, vm.NetworkIntensive} {
 				type ratio struct {
 					name string
 					mean float64
 				}
 				var all []ratio
-				for _, p := range peers(d.Trials(run)) {
+				for _, p := range peers(s.trials(d)) {
 					if _, mean, ok := against(by[class], p); ok {
 						all = append(all, ratio{p, mean})
 					}
@@ -109,14 +108,14 @@ func byClass() study.Table {
 	}
 }
 
-func byRound() study.Table {
+func (s series) byRound() study.Table {
 	return study.Table{
-		Caption: "What walm took in each round, and what that cost beside the best constant method",
+		Caption: "What walm took in each round, and what that cost beside the best constant method, " + s.name,
 		Head:    []string{"round", "profile", "walm took", "cost", "best constant", "its cost", "regret"},
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			t := d.Trials(run)
-			for _, r := range rounds(t) {
+			t := s.trials(d)
+			for _, r := range s.rounds(d) {
 				for _, p := range profiles() {
 					c, ok := r.by[walm][p]
 					best, known := r.oracle(p)
@@ -153,10 +152,13 @@ func cheapest(r round, cost func(string) float64) string {
 	return best
 }
 
-func picture(d study.Data) ([]byte, error) {
+// figure is the name of the series' picture.
+func (s series) figure() string { return strings.Replace(s.run, "policies", "cost", 1) }
+
+func (s series) picture(d study.Data) ([]byte, error) {
 	r := figures.Ranks{Title: caption, X: "cost ÷ walm's", Caption: "Right of 1, walm is cheaper. Policies under other names than " +
 		"methods are models of what those systems do, run on the same real QEMU."}
-	for _, rank := range ranking(d) {
+	for _, rank := range s.ranking(d) {
 		r.Rows = append(r.Rows, figures.Rank{Name: rank.name, Mark: rank.name == walm, Value: rank.Estimate})
 	}
 	if len(r.Rows) == 0 {
