@@ -54,7 +54,8 @@ var allowed = map[string][]string{
 	"lab/results":    {"vm", "predict", "measure", "lab/experiment"},
 	"lab/figures":    {"vm", "stats", "report", "lab/experiment", "lab/results"}, // of report: words for durations, the style sheet
 	"lab/service":    {"vm", "measure", "lab/guest/load"},
-	"lab/libvirtd":   {"vm", "pki", "lab", "lab/...", "hypervisor/qemu", "internal/procfs"},
+	"lab/libvirtd":   {"vm", "pki", "lab", "lab/...", "hypervisor/qemu"},
+	"lab/process":    {"internal/procfs"},
 	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
 	"lab/vmhost":     {"vm", "lab/debian", "lab/guest", "lab/hosts", "lab/netlab"},
 	"lab/faults":     {"vm", "journal", "migrate", "measure", "move", "lab", "lab/...", "hypervisor/..."},

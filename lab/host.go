@@ -15,6 +15,7 @@ import (
 	"walm/hypervisor/qemu"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/lab/storage"
 )
 
@@ -22,7 +23,7 @@ import (
 type machine struct {
 	host    netlab.Side
 	base    string // of the names of its files
-	process process
+	process process.Process
 	qmp     string
 	image   storage.Image // where the disk is on the host itself
 	vm      *qemu.VM
@@ -84,8 +85,8 @@ func (l *Lab) start(namespace string, cmd *exec.Cmd) (ended chan struct{}, err e
 		_ = cmd.Wait() // its status says nothing that the console and the log do not
 		close(ended)
 	}()
-	gone := func(p process) bool { return !p.alive() }
-	l.state.Processes = append(slices.DeleteFunc(l.state.Processes, gone), identify(cmd.Process.Pid))
+	gone := func(p process.Process) bool { return !p.Alive() }
+	l.state.Processes = append(slices.DeleteFunc(l.state.Processes, gone), process.Identify(cmd.Process.Pid))
 	return ended, l.state.save()
 }
 

@@ -17,6 +17,7 @@ import (
 	"walm/lab/experiment"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/lab/storage"
 	"walm/vm"
 )
@@ -136,7 +137,7 @@ func Up(ctx context.Context, spec Spec, step func(string)) (_ *Lab, err error) {
 		return nil, err
 	}
 	l.Kernel = kernel.Release
-	l.state = State{ID: newID(), Owner: self(), Kept: spec.Keep, Made: time.Now(), QEMU: l.programs[netlab.A].Version,
+	l.state = State{ID: newID(), Owner: process.Identify(os.Getpid()), Kept: spec.Keep, Made: time.Now(), QEMU: l.programs[netlab.A].Version,
 		Workload: spec.Workload.String(), Running: netlab.A, Sockets: map[netlab.Side]string{}}
 	if err := os.MkdirAll(l.state.dir(), 0o700); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ import (
 	"walm/lab/guest/load"
 	"walm/lab/guest/wire"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/measure"
 	"walm/move"
 	"walm/observe"
@@ -141,7 +142,7 @@ func TestRecordIsWhole(t *testing.T) {
 func TestReap(t *testing.T) {
 	l := up(t, "idle")
 	qemu, id := l.current.process, l.state.ID
-	l.state.Owner = process{PID: 1 << 22, Start: "1"} // nobody
+	l.state.Owner = process.Process{PID: 1 << 22, Start: 1} // nobody
 	if err := l.state.save(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestReap(t *testing.T) {
 	if !slices.Contains(gone, id) {
 		t.Errorf("cleared %v, not %s", gone, id)
 	}
-	if qemu.alive() {
+	if qemu.Alive() {
 		t.Error("its QEMU lives")
 	}
 	if ids, err := netlab.Remains(); err != nil || slices.Contains(ids, id) {
@@ -229,7 +230,7 @@ func TestLostBlockIsSeen(t *testing.T) {
 // it is to be forgotten.
 func TestReapOfHostsThatAreOff(t *testing.T) {
 	const target = "nowhere.invalid"
-	s := State{ID: "0000x1", Owner: process{PID: 1 << 22, Start: "1"}, Folders: []Folder{{target, "/run/walm/hosts/0000x1-a"}}}
+	s := State{ID: "0000x1", Owner: process.Process{PID: 1 << 22, Start: 1}, Folders: []Folder{{target, "/run/walm/hosts/0000x1-a"}}}
 	if err := os.MkdirAll(s.dir(), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"walm/hypervisor/qemu"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/measure"
 	"walm/observe"
 	"walm/vm"
@@ -66,9 +67,9 @@ func (h here) begin(ctx context.Context, m *machine, c qemu.Config) error {
 	if err != nil {
 		return err
 	}
-	m.ended, m.process = ended, identify(cmd.Process.Pid)
+	m.ended, m.process = ended, process.Identify(cmd.Process.Pid)
 	m.kill = func() error {
-		err := m.process.end()
+		err := m.process.End()
 		if err == nil {
 			<-ended // until it is waited for, a thread of it may still hold the tap
 		}

@@ -11,66 +11,28 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"walm/lab/netlab"
+	"walm/lab/process"
 )
 
 // runDir holds a folder per lab that is up: sockets, consoles and its state.
 const runDir = "/run/walm/lab"
 
-// process names a process so that a reused pid is not taken for it.
-type process struct {
-	PID   int
-	Start string // start time in clock ticks since boot, field 22 of /proc/PID/stat
-}
-
 // State is what is on disk of a lab, for the next walm to find.
 type State struct {
 	ID        string
-	Owner     process // the walm that made it
-	Kept      bool    // stays up without its owner
+	Owner     process.Process // the walm that made it
+	Kept      bool            // stays up without its owner
 	Made      time.Time
 	QEMU      string
 	Workload  string
 	Disks     string                 `json:",omitempty"` // folder of the guest's disk
 	Folders   []Folder               `json:",omitempty"` // on real hosts
-	Processes []process              // every process that was started
+	Processes []process.Process      // every process that was started
 	Running   netlab.Side            // the host that the VM runs on, "a" or "b"
 	Sockets   map[netlab.Side]string `json:",omitempty"` // QMP sockets by host
-}
-
-func self() process { return identify(os.Getpid()) }
-
-func identify(pid int) process { return process{pid, startTime(pid)} }
-
-func startTime(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name in parentheses may hold anything, so fields are counted from behind it: the first there is the third.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
-		return ""
-	}
-	return fields[19]
-}
-
-func (p process) alive() bool { return p.Start != "" && startTime(p.PID) == p.Start }
-
-// end kills the process and waits until it is gone.
-func (p process) end() error {
-	for deadline := time.Now().Add(10 * time.Second); p.alive(); time.Sleep(5 * time.Millisecond) {
-		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("end process %d: %w", p.PID, err)
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("end process %d: it does not go away", p.PID)
-		}
-	}
-	return nil
 }
 
 func (s State) dir() string { return filepath.Join(runDir, s.ID) }
@@ -97,7 +59,7 @@ func (s State) remove() error {
 		}
 	}
 	for _, p := range s.Processes {
-		all = append(all, p.end())
+		all = append(all, p.End())
 	}
 	all = append(all, netlab.Remove(s.ID))
 	if s.Disks != "" {
@@ -127,7 +89,7 @@ func List() ([]State, error) {
 }
 
 // Up says whether the lab belongs to somebody: its owner lives, or it was kept.
-func (s State) Up() bool { return s.Kept || s.Owner.alive() }
+func (s State) Up() bool { return s.Kept || s.Owner.Alive() }
 
 var labID = regexp.MustCompile(`^[0-9a-f]{4}x[0-9]+$`)
 
@@ -172,7 +134,7 @@ func Reap(targets ...string) ([]string, error) {
 		}
 		_, owner, _ := strings.Cut(id, "x")
 		pid, _ := strconv.Atoi(owner)
-		if slices.Contains(up, id) || slices.Contains(gone, id) || startTime(pid) != "" {
+		if slices.Contains(up, id) || slices.Contains(gone, id) || process.Identify(pid).Alive() {
 			continue
 		}
 		gone = append(gone, id)

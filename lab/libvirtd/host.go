@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
-	"walm/internal/procfs"
 	"walm/lab/netlab"
+	"walm/lab/process"
 )
 
 // Host is one host: a network namespace, a mount namespace with a root of its own, and a libvirtd in it.
@@ -178,19 +178,19 @@ func (h *Host) Start(ctx context.Context) error {
 }
 
 // Kill ends the daemon as a crash would; its domains run on.
-func (h *Host) Kill() error { return kill(h.pids("daemon.pid"), "libvirtd") }
+func (h *Host) Kill() error { return h.kill(h.pids("daemon.pid")) }
 
 // KillDomains ends the QEMUs of the host as a crash would.
-func (h *Host) KillDomains() error { return kill(h.pids("run/libvirt/qemu/"+Domain+".pid"), "qemu") }
+func (h *Host) KillDomains() error { return h.kill(h.pids("run/libvirt/qemu/" + Domain + ".pid")) }
 
 // Running are the processes of the host's domains.
 func (h *Host) Running() []int {
-	return slices.DeleteFunc(h.pids("run/libvirt/qemu/"+Domain+".pid"), func(pid int) bool { return !alive(pid) })
+	return slices.DeleteFunc(h.pids("run/libvirt/qemu/"+Domain+".pid"), func(pid int) bool { return !process.Identify(pid).Alive() })
 }
 
 // end is Kill of everything.
 func (h *Host) end() error {
-	return errors.Join(kill(h.pids("run/walm/sshd.pid"), "sshd"), h.Kill(), h.KillDomains())
+	return errors.Join(h.kill(h.pids("run/walm/sshd.pid")), h.Kill(), h.KillDomains())
 }
 
 func (h *Host) pids(glob string) (pids []int) {
@@ -204,33 +204,15 @@ func (h *Host) pids(glob string) (pids []int) {
 	return pids
 }
 
-// kill ends processes that are what their pid files say: a number can have been given to another since.
-func kill(pids []int, program string) error {
+// kill ends processes of the host's own: a number in a file can have been given to another since, on whatever host.
+func (h *Host) kill(pids []int) error {
+	var all []error
 	for _, pid := range pids {
-		for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(5 * time.Millisecond) {
-			args, err := procfs.Arguments(pid)
-			if err != nil || len(args) == 0 || !strings.Contains(filepath.Base(args[0]), program) && !strings.Contains(args[0], "sh") {
-				break
-			}
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("end process %d: %w", pid, err)
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("end process %d: it does not go away", pid)
-			}
+		if p := process.Identify(pid); netlab.Holds(h.namespace, pid) {
+			all = append(all, p.End())
 		}
 	}
-	return nil
-}
-
-// alive says whether a process runs: one that has ended and is not waited for does not.
-func alive(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, ok := strings.Cut(string(text[max(0, bytes.LastIndexByte(text, ')')):]), ") ")
-	return ok && !strings.HasPrefix(state, "Z")
+	return errors.Join(all...)
 }
 
 // Virsh runs the host's own virsh against its daemon, and gives what it prints.

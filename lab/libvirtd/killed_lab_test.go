@@ -18,6 +18,7 @@ import (
 	"walm/lab/experiment"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/process"
 )
 
 // isOwner has the test program be a walm that is going to be killed.
@@ -60,7 +61,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pid := range before {
-		if alive(pid) {
+		if process.Identify(pid).Alive() {
 			t.Errorf("process %d lives on", pid)
 		}
 	}
@@ -101,25 +102,13 @@ func own(t *testing.T) {
 // inNamespaces are the processes in the networks of a pair.
 func inNamespaces(t *testing.T, id string) (pids []int) {
 	t.Helper()
-	var ours []os.FileInfo
-	for _, role := range []string{"a", "b", "d"} {
-		info, err := os.Stat("/run/netns/walm-" + id + "-" + role)
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, path := range all {
+		pid, err := strconv.Atoi(filepath.Base(path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		ours = append(ours, info)
-	}
-	all, _ := filepath.Glob("/proc/[0-9]*/ns/net")
-	for _, path := range all {
-		info, err := os.Stat(path)
-		if err != nil {
-			continue // it has just ended
-		}
-		if slices.ContainsFunc(ours, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
-			if err != nil {
-				t.Fatal(err)
-			}
+		if slices.ContainsFunc([]string{"a", "b", "d"}, func(role string) bool { return netlab.Holds("walm-"+id+"-"+role, pid) }) {
 			pids = append(pids, pid)
 		}
 	}

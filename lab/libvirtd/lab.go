@@ -16,6 +16,7 @@ import (
 	"walm/lab/debian"
 	"walm/lab/guest"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/lab/storage"
 	"walm/vm"
 )
@@ -162,11 +163,11 @@ func Reap() error {
 	all := []error{err}
 	for _, e := range entries {
 		_, owner, _ := strings.Cut(e.Name(), "x")
-		if pid, err := strconv.Atoi(owner); err == nil && alive(pid) {
+		if pid, err := strconv.Atoi(owner); err == nil && process.Identify(pid).Alive() {
 			continue
 		}
 		for _, side := range []netlab.Side{netlab.A, netlab.B} {
-			h := &Host{Side: side, dir: filepath.Join(runDir, e.Name(), string(side))}
+			h := &Host{Side: side, dir: filepath.Join(runDir, e.Name(), string(side)), namespace: netlab.Namespace(e.Name(), side)}
 			all = append(all, h.end())
 		}
 		all = append(all, endServer(filepath.Join(runDir, e.Name())), netlab.Remove(e.Name()),

@@ -2,19 +2,18 @@ package libvirtd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"walm/lab/debian"
 	"walm/lab/experiment"
 	"walm/lab/guest/load"
 	"walm/lab/netlab"
+	"walm/lab/process"
 	"walm/lab/storage"
 )
 
@@ -68,7 +67,11 @@ func (l *Lab) serve(ctx context.Context) error {
 	}
 	go func() { _ = cmd.Wait() }() // its status says nothing that its log does not
 	// The server is the first process of a namespace of processes, so that whatever it started ends with it.
-	if err := os.WriteFile(filepath.Join(l.dir(), serverFile), []byte(identity(cmd.Process.Pid)), 0o600); err != nil {
+	name, err := json.Marshal(process.Identify(cmd.Process.Pid))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(l.dir(), serverFile), name, 0o600)
+	}
+	if err != nil {
 		return errors.Join(err, cmd.Process.Kill())
 	}
 	if err := l.disk.Await(ctx); err != nil {
@@ -78,21 +81,8 @@ func (l *Lab) serve(ctx context.Context) error {
 	return nil
 }
 
-// serverFile names the process that serves disks, by its number and when it started: numbers are given out again.
-const serverFile = "disks.pid"
-
-func identity(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name in parentheses may hold anything: the first field behind it is the third.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
-		return ""
-	}
-	return fmt.Sprintf("%d %s", pid, fields[19])
-}
+// serverFile names the process that serves disks.
+const serverFile = "disks.json"
 
 // endServer ends what serves disks of the pair whose folder dir is.
 func endServer(dir string) error {
@@ -100,20 +90,11 @@ func endServer(dir string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	number, _, _ := strings.Cut(string(text), " ")
-	pid, bad := strconv.Atoi(number)
-	if err != nil || bad != nil {
-		return errors.Join(err, bad)
+	var server process.Process
+	if err == nil {
+		err = json.Unmarshal(text, &server)
 	}
-	for deadline := time.Now().Add(10 * time.Second); identity(pid) == string(text); time.Sleep(5 * time.Millisecond) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("end the disks' server, process %d: %w", pid, err)
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("end the disks' server, process %d: it does not go away", pid)
-		}
-	}
-	return nil
+	return errors.Join(err, server.End())
 }
 
 func blank(path string) error {

@@ -25,6 +25,13 @@ func Do(namespace string, f func() error) error {
 	return inside.Do(filepath.Join(names, namespace), f)
 }
 
+// Holds says whether a process is in a namespace.
+func Holds(namespace string, pid int) bool {
+	ours, err := os.Stat(filepath.Join(names, namespace))
+	its, gone := os.Stat(fmt.Sprintf("/proc/%d/ns/net", pid))
+	return err == nil && gone == nil && os.SameFile(ours, its)
+}
+
 // apart runs f on a thread whose namespace f may change. The thread then goes back to where it was and lives on: if it
 // ended, so would each process that f started with a parent-death signal, which the kernel sends when the thread that
 // started a process ends. Only a thread that cannot go back is not used again.

@@ -95,6 +95,9 @@ const (
 	disks  = "d"
 )
 
+// Namespace is the name of a host's in the lab with an id, whether or not that is up.
+func Namespace(id string, side Side) string { return namespace(id, string(side)) }
+
 func namespace(id, role string) string { return "walm-" + id + "-" + role }
 
 // uplink is a host's interface to the network that migrations use.
