@@ -54,6 +54,9 @@ func (s *study) look(ctx context.Context, c *Cell, accelerator, source string) e
 		return err
 	}
 	trace, err := see(ctx, l, source)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
 	if err != nil {
 		c.Error = err.Error()
 	}

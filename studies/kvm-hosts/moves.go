@@ -36,6 +36,9 @@ func carry(ctx context.Context, s *study, c *Cell, m vm.Method) (rec move.Record
 		return rec, err
 	}
 	rec, err = l.Move(ctx, r)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return rec, ctx.Err() // the run is to end: that says nothing of the cell
+	}
 	c.fill(rec)
 	c.Method = m
 	if err != nil {

@@ -89,13 +89,20 @@ func (s *study) cutIn(ctx context.Context, c *Cell, x cut) error {
 			})
 		}
 	}
-	if r, err = l.Request(ctx, r); err != nil {
+	r, err = l.Request(ctx, r)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if err != nil {
 		c.Error, c.Again = err.Error(), true
 		c.expect(false, "%v", err)
 		return nil
 	}
 	rec, err := move.Do(ctx, r)
 	said := time.Now()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
 	c.fill(rec)
 	if err != nil {
 		c.Error = err.Error()
