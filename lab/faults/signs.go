@@ -88,7 +88,9 @@ func (t *trial) enter(ctx context.Context, p Phase) error {
 	case Switchover:
 		reached = of(vm.Source, "STOP")
 	case Postcopy:
-		reached, after = of(vm.Source, "MIGRATION", "postcopy-active"), into
+		// Not before the VM runs there: what the guest is told while its device state is being loaded is lost with what that replaces.
+		left, runs := of(vm.Source, "MIGRATION", "postcopy-active"), of(vm.Destination, "RESUME")
+		reached, after = func() bool { return left() && runs() }, into
 	case Saving:
 		reached = of(vm.Source, "MIGRATION", "setup", "active")
 	case Copying:
