@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"walm/hypervisor/qmp"
-	"walm/lab/guest"
 	"walm/lab/guest/wire"
 	"walm/vm"
 )
@@ -104,9 +103,9 @@ func (t *trial) inject(ctx context.Context) error {
 	case Panic:
 		return running.monitor.Do(ctx, "inject-nmi", nil, nil)
 	case Reboot:
-		return running.guest.port.Send(ctx, guest.Command{Verb: wire.Reboot})
+		return running.guest.order(ctx, wire.Reboot)
 	case Shutdown:
-		return running.guest.port.Send(ctx, guest.Command{Verb: wire.PowerOff})
+		return running.guest.order(ctx, wire.PowerOff)
 	case Hotplug:
 		err := running.monitor.Do(ctx, "device_add", map[string]any{"driver": "virtio-rng-pci", "bus": "plug", "id": "plugged"}, nil)
 		var refused *qmp.Error

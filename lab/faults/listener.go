@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -78,12 +79,37 @@ func (l *listener) works() bool {
 	return l.ready
 }
 
+// next is the number of another question.
+func (l *listener) next() uint32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	return l.asked
+}
+
+// refusing is how long a guest may take to refuse an order.
+const refusing = time.Second
+
+// order has the guest do what it does not answer to. A guest that says that it did not would make a fault of nothing.
+func (l *listener) order(ctx context.Context, verb wire.Verb) error {
+	id := l.next()
+	if err := l.port.Send(ctx, guest.Command{Verb: verb, ID: id}); err != nil {
+		return err
+	}
+	if err := pause(ctx, refusing); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m, ok := l.answers[id]; ok {
+		return fmt.Errorf("the guest did not %s: %s; make build builds its program anew", verb, m.Error)
+	}
+	return nil
+}
+
 // ask sends a command until it is answered: a migration can lose either.
 func (l *listener) ask(ctx context.Context, verb wire.Verb) (guest.Message, error) {
-	l.mu.Lock()
-	l.asked++
-	id := l.asked
-	l.mu.Unlock()
+	id := l.next()
 	for {
 		if err := l.port.Send(ctx, guest.Command{Verb: verb, ID: id}); err != nil {
 			return guest.Message{}, err
