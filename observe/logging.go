@@ -48,7 +48,8 @@ func (l *Logging) Look(ctx context.Context) (vm.Trace, error) {
 	if windows == nil {
 		windows = append(Windows(400*time.Millisecond), time.Second)
 	}
-	t := vm.Trace{Taken: taken, Source: l.Log, RAM: ram, Present: ram, Samples: int(ram / vm.Page)}
+	before := told(ctx, l.Logger)
+	t := vm.Trace{Taken: taken, Source: l.Log, RAM: ram, Samples: int(ram / vm.Page)}
 	why := errors.ErrUnsupported
 	for _, window := range windows {
 		if l.Log == DirtyRing && window > longestRing {
@@ -70,11 +71,7 @@ func (l *Logging) Look(ctx context.Context) (vm.Trace, error) {
 		return vm.Trace{}, fmt.Errorf("look by %s: it can be had over none of %v: %w", l.Log, windows, why)
 	}
 	t.Took = time.Since(taken)
-	t.Class = Classify(t)
-	t.Warnings = []string{
-		"zero and absent memory are not known: all of it counts as present and not zero",
-		"CPU and network are not known: the class is from memory alone",
-		"each window was observed in a stretch of its own, and the VM was slower in it",
-	}
+	account(&t, before, told(ctx, l.Logger))
+	t.Warnings = append(t.Warnings, "each window was observed in a stretch of its own, and the VM was slower in it")
 	return t, nil
 }

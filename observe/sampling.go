@@ -21,10 +21,10 @@ type Sampler interface {
 
 // Sampling looks at a VM through QEMU's calc-dirty-rate in mode page-sampling, from wherever QMP can be reached. It
 // knows less than Host: every window is observed in a stretch of its own, one after the other, so that a change of
-// load bends the curve; pages are drawn with repetition; rates are whole MiB/s; zero and absent memory, CPU and
-// network are not told. QEMU divides by the window asked for, however late it wakes, so that Err does not hold on a
-// busy host (one such told 184 MB for a window of 2 s with 164 MB written). QEMU reads the absent pages that it
-// samples, and so faults them in.
+// load bends the curve; pages are drawn with repetition; rates are whole MiB/s; nobody reads which memory is zero, and
+// absent memory, CPU and network are known as far as a Teller tells. QEMU divides by the window asked for, however late
+// it wakes, so that Err does not hold on a busy host (one such told 184 MB for a window of 2 s with 164 MB written).
+// QEMU reads the absent pages that it samples, and so faults them in, as pages of zeros that do not count as resident.
 type Sampling struct {
 	Sampler Sampler
 	Samples int             // pages in all; 0: ForecastSamples. Asked for as 128 to 16384 per GiB
@@ -55,7 +55,8 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	// Few samples of a large VM, not a fixed number per GiB: QEMU's first pass must be short against the window.
 	perGiB := min(maxPerGiB, max(minPerGiB, int(math.Round(float64(samples)*float64(vm.GiB)/float64(ram)))))
 	n := max(1, int(float64(perGiB)*float64(ram)/float64(vm.GiB)))
-	t := vm.Trace{Taken: taken, Source: "page sampling", Samples: n, RAM: ram, Present: ram}
+	before := told(ctx, s.Sampler)
+	t := vm.Trace{Taken: taken, Source: "page sampling", Samples: n, RAM: ram}
 	for _, window := range windows {
 		rate, err := s.Sampler.SampleDirtyRate(ctx, window, perGiB)
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -71,16 +72,13 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 			windows, errors.ErrUnsupported)
 	}
 	t.Took = time.Since(taken)
-	t.Class = Classify(t)
 	last := t.Curve[len(t.Curve)-1]
 	if s.Instead != nil {
 		t.Warnings = []string{fmt.Sprintf("QEMU's page sampling, which sees less, because walm may not look itself: %v", s.Instead)}
 	}
-	t.Warnings = append(append(t.Warnings,
-		"zero and absent memory are not known: all of it counts as present and not zero",
-		"CPU and network are not known: the class is from memory alone",
-		"each window was observed in a stretch of its own",
-	), doubts(t, int(math.Round(float64(last.Dirty)/float64(ram)*float64(n))))...)
+	account(&t, before, told(ctx, s.Sampler))
+	t.Warnings = append(append(t.Warnings, "each window was observed in a stretch of its own"),
+		doubts(t, int(math.Round(float64(last.Dirty)/float64(ram)*float64(n))))...)
 	return t, nil
 }
 

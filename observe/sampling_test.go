@@ -121,8 +121,8 @@ func TestSamplingAsks(t *testing.T) {
 			if len(trace.Curve) != tt.points || trace.Samples != tt.n || tt.sampler.asked[0] != tt.perGiB {
 				t.Errorf("%d points of %d samples, %d per GiB", len(trace.Curve), trace.Samples, tt.sampler.asked[0])
 			}
-			if trace.Zero != 0 || !strings.Contains(strings.Join(trace.Warnings, ";"), "zero and absent memory are not known") {
-				t.Errorf("zero %v, warnings %q", trace.Zero, trace.Warnings)
+			if trace.Zero != 0 || trace.Present != 0 || trace.Unread != tt.sampler.ram || !strings.Contains(strings.Join(trace.Warnings, ";"), "the hypervisor does not tell") {
+				t.Errorf("zero %v, not read %v, warnings %q", trace.Zero, trace.Unread, trace.Warnings)
 			}
 			if last := trace.Curve[len(trace.Curve)-1]; last.Err < vm.Bytes(last.Window.Seconds()*float64(vm.MiB)/2) {
 				t.Errorf("an idle VM is certain to %v, though rates are whole MiB/s", last.Err)

@@ -91,7 +91,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	if n := len(t.Touched); n > 0 {
 		first, all := t.Touched[0], float64(t.Touched[n-1].Dirty)
 		if all > 2*w.hot { // mostly read: the curve of writes does not tell how
-			w.used, w.roams = all, math.Round(walks(t.Touched, t.RAM-t.Zero))
+			w.used, w.roams = all, math.Round(walks(t.Touched, filled(t)))
 			rate, _ := pace(t.Touched)
 			w.touch = math.Max(w.touch, rate)
 			if float64(first.Dirty) > 0.8*all { // all of it within the first window: how fast is not known, but as fast as that
@@ -114,6 +114,10 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.work = math.Max(0.02, w.ran(t)-asleep*share(z())*(1-w.ran(t)))
 	w.jitter = jitter
 	w.rhythm = newRhythm(t.Phases, share(z()), z())
+	if blank := z(); t.Unread > 0 {
+		w.zero = unread(t, w.zero, w.hot, blank)
+		w.content = layout(t, w.ram-w.zero)
+	}
 	return w
 }
 

@@ -44,7 +44,7 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 	costs := make([]cost, draws)
 	f.Replays = make([]Replay, draws)
 	ended := 0
-	walking := walks(t.Curve, t.RAM-t.Zero)
+	walking := walks(t.Curve, filled(t))
 	unknown := dealt()
 	for i := range costs {
 		asked := 0
@@ -88,6 +88,9 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	}
 	if len(t.Curve) == 0 {
 		out = append(out, "no dirty curve: the VM is taken to write nothing")
+	}
+	if t.Unread > 0 {
+		out = append(out, unreadWarning(t))
 	}
 	if waited := waits(t); waited >= crowdedAt {
 		out = append(out, fmt.Sprintf("the host has no core to spare: a vCPU waited for a core for %.0f %% of the time, and so may the stream", 100*waited))

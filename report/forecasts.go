@@ -153,12 +153,21 @@ func (p *page) forecastWarnings(rec move.Record) {
 	}
 }
 
-// forecastWarnings lists what the look and the forecasts warn of, each once per method.
+// forecastWarnings lists what the look and the forecasts warn of: once what holds for every method, the rest once per method.
 func forecastWarnings(rec move.Record) []string {
 	list := slices.Clone(rec.Trace.Warnings)
-	for _, f := range ordered(rec.Forecasts) {
+	forecasts := ordered(rec.Forecasts)
+	everywhere := func(w string) bool {
+		return len(forecasts) > 1 && !slices.ContainsFunc(forecasts, func(f predict.Forecast) bool { return !slices.Contains(f.Warnings, w) })
+	}
+	for i, f := range forecasts {
 		for _, w := range f.Warnings {
-			list = append(list, fmt.Sprintf("%s: %s", f.Method, w))
+			switch {
+			case !everywhere(w):
+				list = append(list, fmt.Sprintf("%s: %s", f.Method, w))
+			case i == 0:
+				list = append(list, w)
+			}
 		}
 	}
 	return list

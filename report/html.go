@@ -132,7 +132,7 @@ func newPage(rec move.Record) htmlPage {
 
 func doing(t vm.Trace) []fact {
 	return []fact{
-		{"RAM", t.RAM.String(), ""}, {"present", share(t.Present, t.RAM), ""},
+		{"RAM", t.RAM.String(), ""}, {"present", present(t), ""},
 		{"zero", share(t.Zero, t.RAM), "± " + t.ZeroErr.String()},
 		{"vCPUs", vcpus(t.VCPUs), ""}, {"network in", t.NetIn.String(), ""}, {"network out", t.NetOut.String(), ""},
 	}

@@ -105,8 +105,8 @@ func newPlan(p decide.Plan) planDoc {
 }
 
 func newTrace(t vm.Trace) traceDoc {
-	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), number(t.Present),
-		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Swapped)), used(float64(t.Huge)),
+	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), used(float64(t.Present)),
+		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Unread)), used(float64(t.Swapped)), used(float64(t.Huge)),
 		used(t.Duplicate), used(t.Compressible), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
 		[]point{}, nil, nil, text(string(t.Access)), list(t.Warnings)}
 	if p := t.Phases; p != nil {

@@ -62,6 +62,7 @@ type traceDoc struct {
 	RAM      *float64   `json:"ram_bytes"`
 	Present  *float64   `json:"present_bytes"`
 	Zero     figure     `json:"zero_bytes"`
+	Unread   *float64   `json:"unread_bytes"`
 	Swapped  *float64   `json:"swapped_bytes"`
 	Huge     *float64   `json:"huge_bytes"`
 	Twice    *float64   `json:"duplicate_share"`

@@ -20,7 +20,7 @@ func Trace(w io.Writer, t vm.Trace, style Style) error {
 	p.line("")
 	rows := [][]string{
 		{"RAM", t.RAM.String()},
-		{"present", share(t.Present, t.RAM)},
+		{"present", present(t)},
 		{"zero", fmt.Sprintf("%s ± %s", share(t.Zero, t.RAM), t.ZeroErr)},
 	}
 	rows = append(rows, memory(t)...)
@@ -40,8 +40,18 @@ func Trace(w io.Writer, t vm.Trace, style Style) error {
 	return p.flush(w)
 }
 
+func present(t vm.Trace) string {
+	if t.Present == 0 {
+		return "not known"
+	}
+	return share(t.Present, t.RAM)
+}
+
 // memory is what else is known of it.
 func memory(t vm.Trace) (rows [][]string) {
+	if t.Unread > 0 {
+		rows = append(rows, []string{"not read", share(t.Unread, t.RAM) + ", zero or not"})
+	}
 	if t.Swapped > 0 {
 		rows = append(rows, []string{"swapped out", share(t.Swapped, t.RAM)})
 	}

@@ -97,9 +97,10 @@ type Trace struct {
 	Source  string        // what looked: "host memory", "page sampling", "simulated"
 	Samples int           // pages sampled, the n of Curve and Zero
 	RAM     Bytes         // guest RAM, all blocks
-	Present Bytes         // RAM that the host has given the guest
-	Zero    Bytes         // RAM that holds only zeros, absent pages among it
+	Present Bytes         // RAM that the host has given the guest; 0: not known
+	Zero    Bytes         // RAM that is known to hold only zeros, absent pages among it
 	ZeroErr Bytes         // standard error of Zero
+	Unread  Bytes         `json:",omitempty"` // RAM besides Zero that nobody looked at: how much of it holds only zeros is not known
 	Swapped Bytes         `json:",omitempty"` // RAM that the host had swapped out before the look
 	Huge    Bytes         `json:",omitempty"` // RAM that the host maps by huge pages; 0: none, or not known
 	// What of the pages that are not zero could be left out: Duplicate is the share of them whose content another sampled

@@ -26,6 +26,8 @@ type Features struct {
 	Disks       []Disk
 	// Resized says that QEMU got arguments past libvirt that say how much memory there is: RAM is then theirs.
 	Resized bool
+	// Uncounted is why what the host holds resident for the QEMU does not tell how much of RAM that is; empty: it does.
+	Uncounted string
 }
 
 // Disk is a disk of the domain's that is not empty.
@@ -62,7 +64,13 @@ type description struct {
 	XMLName xml.Name `xml:"domain"`
 	Type    string   `xml:"type,attr"`
 	Memory  size     `xml:"memory"`
-	VCPU    struct {
+	Backing struct {
+		Huge   *struct{} `xml:"hugepages"`
+		Access struct {
+			Mode string `xml:"mode,attr"`
+		} `xml:"access"`
+	} `xml:"memoryBacking"`
+	VCPU struct {
 		Current string `xml:"current,attr"`
 		Most    string `xml:",chardata"`
 	} `xml:"vcpu"`
@@ -115,6 +123,14 @@ func describe(text string) (Features, error) {
 	}
 	if err := f.memory(d); err != nil {
 		return f, fmt.Errorf("read the domain's description: %w", err)
+	}
+	switch {
+	case d.Backing.Huge != nil:
+		f.Uncounted = "its memory is on huge pages, which do not count as resident"
+	case d.Backing.Access.Mode == "shared":
+		f.Uncounted = "other processes share its memory, and what they alone have touched does not count as its QEMU's"
+	case f.Resized:
+		f.Uncounted = "its QEMU was given memory past libvirt"
 	}
 	count := d.VCPU.Current
 	if count == "" {

@@ -30,4 +30,7 @@ func TestRoomForPostcopy(t *testing.T) {
 	if held, err := procfs.Resident(os.Getpid()); err != nil || held < 1<<20 {
 		t.Errorf("this process holds %v, %v", held, err)
 	}
+	if all, err := procfs.Held(os.Getpid()); err != nil || all < 1<<20 {
+		t.Errorf("this process holds %v, swapped out and on huge pages as well, %v", all, err)
+	}
 }

@@ -14,6 +14,18 @@ func Resident(pid int) (int64, error) {
 	return kilobytes(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
 }
 
+// Held is Resident with what of it is on huge pages of hugetlbfs or swapped out, which VmRSS does not count.
+func Held(pid int) (int64, error) {
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	held, err := kilobytes(path, "VmRSS:")
+	for _, name := range []string{"VmSwap:", "HugetlbPages:"} {
+		if more, err := kilobytes(path, name); err == nil { // a kernel without either has no such line
+			held += more
+		}
+	}
+	return held, err
+}
+
 func kilobytes(path, name string) (int64, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
