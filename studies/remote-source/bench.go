@@ -148,8 +148,7 @@ func (b *bench) try(ctx context.Context, t *Trial) error {
 		return err
 	}
 	plan := decide.Plan{Method: t.Method, Params: vm.DefaultParams(t.Method)}
-	host := predict.DefaultHost()
-	host.Setup, host.Source = libvirt.Setup, "default for libvirt"
+	host := constants()
 	o := learn.Outcome{VM: t.Workload, Pair: learn.Pair{Source: "lab", Destination: "lab", Accelerator: d.Accelerator},
 		SourceQEMU: d.String(), Method: t.Method, Params: plan.Params, Link: link}
 	t.Local, t.Remote = o, o
@@ -172,6 +171,13 @@ func (b *bench) try(ctx context.Context, t *Trial) error {
 	}
 	t.Whole = true
 	return nil
+}
+
+// constants are those that walm takes for libvirt's hosts before anything was moved between them.
+func constants() predict.Host {
+	host := predict.DefaultHost()
+	host.Setup, host.Source = libvirt.Setup, "default for libvirt"
+	return host
 }
 
 // looks has both sources look at the domain, one after the other.

@@ -72,7 +72,7 @@ func plan(suite debian.Suite, repetitions int) (due []Trial) {
 	for n := range repetitions {
 		for _, w := range workloads() {
 			for i, m := range []vm.Method{vm.PreCopy, vm.PostCopy, vm.Hybrid} {
-				t := Trial{Suite: suite, N: n, Workload: w, Method: m, First: local}
+				t := Trial{Suite: suite, N: n, Workload: w, Method: m, First: local, Told: true}
 				if (n+i)%2 == 1 {
 					t.First = remote
 				}

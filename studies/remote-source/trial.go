@@ -22,6 +22,7 @@ type Trial struct {
 	Workload string
 	Method   vm.Method
 	First    string // of the looks
+	Told     bool   `json:",omitempty"` // the remote look has, besides the dirty rate, what the host tells of the domain: vm.Usage
 
 	Load   float64 // of the machine when the first look began, processes that wanted a CPU in the last minute
 	Local  learn.Outcome
@@ -37,9 +38,10 @@ type key struct {
 	N        int
 	Workload string
 	Method   vm.Method
+	Told     bool
 }
 
-func (t Trial) key() key { return key{t.Suite, t.N, t.Workload, t.Method} }
+func (t Trial) key() key { return key{t.Suite, t.N, t.Workload, t.Method, t.Told} }
 
 // file is where results are kept.
 const file = "studies/remote-source/trials.jsonl"
