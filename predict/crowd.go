@@ -12,6 +12,11 @@ import (
 // e^0.4 were off by a half in 20 of the 30; a far end moved by e^0.45 drew medians 3 to 9 % along and held all of them.)
 const crowdedAt = 0.15
 
+const (
+	starved = 3.0
+	rarely  = 0.67 // standard deviations
+)
+
 // waits is the largest share of its time that a vCPU waited for a core.
 func waits(t vm.Trace) float64 {
 	most := 0.0
@@ -19,4 +24,9 @@ func waits(t vm.Trace) float64 {
 		most = math.Max(most, share)
 	}
 	return most
+}
+
+// starves is how many times as long everything takes at a standard normal number. In most draws it is once, so that medians stay.
+func starves(t vm.Trace, z float64) float64 {
+	return math.Exp(starved * math.Max(0, waits(t)-crowdedAt) * math.Max(0, z-rarely))
 }

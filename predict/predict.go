@@ -2,6 +2,7 @@ package predict
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"walm/vm"
@@ -42,30 +43,34 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 		t.Curve = t.Phases.Curve
 	}
 	costs := make([]cost, draws)
+	told := make([]float64, draws) // seconds of service loss with the guest's own ups and downs
 	f.Replays = make([]Replay, draws)
 	ended := 0
 	walking := walks(t.Curve, filled(t))
 	unknown := dealt()
 	for i := range costs {
 		asked := 0
-		c := play(draw(walking, t, l, h, func() float64 { // the same for every method
+		w := draw(walking, t, l, h, func() float64 { // the same for every method
 			asked++
 			return unknown[asked-1][i]
-		}, jitter(i)))
-		costs[i], f.Replays[i] = c, Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
+		}, jitter(i))
+		c := play(w)
+		f.Replays[i] = Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
+		costs[i], told[i] = c, c.loss.Seconds()
 		if c.tmt != Never {
 			ended++
+			told[i] = math.Max(0, told[i]+w.pace*math.Sqrt(c.tmt.Seconds()))
 		}
 	}
 	f.Converges = float64(ended) / draws
 	f.TMT = span(costs, func(c cost) time.Duration { return c.tmt })
 	f.DT = span(costs, func(c cost) time.Duration { return c.dt })
-	f.Loss = span(costs, func(c cost) time.Duration { return c.loss })
+	f.Loss = span(costs, func(c cost) time.Duration { return c.loss }).around(quantiles(told))
 	f.Exposure = span(costs, func(c cost) time.Duration { return c.exposure })
-	b := quantiles(costs, func(c cost) float64 { return c.bytes })
+	b := quantiles(each(costs, func(c cost) float64 { return c.bytes }))
 	f.Bytes = Size{vm.Bytes(b[0]), vm.Bytes(b[1]), vm.Bytes(b[2]), vm.Bytes(b[3]), vm.Bytes(b[4])}
-	f.Passes = int(quantiles(costs, func(c cost) float64 { return float64(c.passes) })[2])
-	f.Slowdown = quantiles(costs, func(c cost) float64 { return c.slowdown })[2]
+	f.Passes = int(quantiles(each(costs, func(c cost) float64 { return float64(c.passes) }))[2])
+	f.Slowdown = quantiles(each(costs, func(c cost) float64 { return c.slowdown }))[2]
 	f.Warnings = warnings(f, t, l)
 	return f
 }

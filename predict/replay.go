@@ -33,6 +33,7 @@ type world struct {
 	drag      float64                     // share of its work that the guest does not do while memory is sent
 	cold      float64                     // seconds of work lost at first on another host
 	scan      float64                     // how fast pages of zeros are found to be that, bytes per second
+	pace      float64                     // the guest's own ups and downs: see paceVaries
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	rhythm    rhythm                      // when it works: dirty tells of that time
 	host      Host

@@ -25,7 +25,10 @@ func scopes() []scope {
 	fs := forecasters()
 	return []scope{
 		{"Q", "as written down before by the mended model, on a quiet machine", fs[0], []string{"unseen3"}},
+		{"W", "by the present version, its widths fitted to other series, from the looks on a quiet machine", fs[1], []string{"unseen3"}},
 		{"V", "as written down before by the mended model, of what it had not seen", fs[0], []string{"unseen2", "programs2"}},
+		{"X", "by the present version, its widths fitted to other series, from the looks on a loaded machine", fs[1],
+			[]string{"unseen2", "programs2"}},
 		{"U", "as written down before, of what the model had not seen", fs[0], []string{"unseen", "programs"}},
 		{"M", "by the mended model from the looks of the first test, which it was mended with", fs[1], []string{"unseen", "programs"}},
 		{"F", "as written down before by the first version", fs[0], []string{"synthetic"}},
