@@ -31,6 +31,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it in the middle of a move, and the hosts with it
 	do := func() error { return run(ctx, *dir, *walm, *n, *only) }
 	if *printing {
 		do = func() error { return again(*dir) }
