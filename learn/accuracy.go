@@ -144,13 +144,9 @@ func inside(x, lo, hi time.Duration) int {
 // wilson is a share with its 95 % interval.
 func wilson(held, n int) Coverage {
 	c := Coverage{Held: held, N: n}
-	if n == 0 {
-		return c
+	if n > 0 {
+		c.Share = float64(held) / float64(n)
+		c.Lo, c.Hi = stats.Wilson(held, n)
 	}
-	const z = 1.96
-	p, m := float64(held)/float64(n), float64(n)
-	middle := (p + z*z/(2*m)) / (1 + z*z/m)
-	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	c.Share, c.Lo, c.Hi = p, math.Max(0, middle-half), math.Min(1, middle+half)
 	return c
 }

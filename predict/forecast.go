@@ -52,4 +52,8 @@ type Host struct {
 	DiskRate     vm.Rate       // offline: writing and reading the state file
 	Source       string        // "default" or where they were fitted
 	Rules        vm.Rules      `json:",omitzero"` // of the source's hypervisor; not fitted
+	Widths       Widths        `json:",omitzero"` // of the intervals, as the pair's outcomes asked for
 }
+
+// Widths are how many times as wide as the model says a pair's intervals are to be: those of 80 and of 95 %. 0 is once.
+type Widths struct{ TMT, DT, Loss [2]float64 }

@@ -39,3 +39,25 @@ func span(costs []cost, of func(cost) time.Duration) Span {
 func (s Span) around(q [5]float64) Span {
 	return Span{min(s.Lo95, seconds(q[0])), min(s.Lo, seconds(q[1])), s.Mid, max(s.Hi, seconds(q[3])), max(s.Hi95, seconds(q[4]))}
 }
+
+// Widened is f with intervals of other widths. Neither medians nor replays change, so that no choice does but by a hard limit.
+func (f Forecast) Widened(w Widths) Forecast {
+	f.TMT, f.DT, f.Loss = f.TMT.widened(w.TMT), f.DT.widened(w.DT), f.Loss.widened(w.Loss)
+	return f
+}
+
+// widened moves the ends of s away from its median, or to it. One that never comes stays there.
+func (s Span) widened(by [2]float64) Span {
+	if s.Mid == Never {
+		return s
+	}
+	move := func(end time.Duration, times float64) time.Duration {
+		if end == Never || times <= 0 {
+			return end
+		}
+		return max(0, seconds(s.Mid.Seconds()+times*(end-s.Mid).Seconds()))
+	}
+	s.Lo, s.Hi = move(s.Lo, by[0]), move(s.Hi, by[0])
+	s.Lo95, s.Hi95 = min(s.Lo, move(s.Lo95, by[1])), max(s.Hi, move(s.Hi95, by[1]))
+	return s
+}

@@ -72,7 +72,7 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 	f.Passes = int(quantiles(each(costs, func(c cost) float64 { return float64(c.passes) }))[2])
 	f.Slowdown = quantiles(each(costs, func(c cost) float64 { return c.slowdown }))[2]
 	f.Warnings = warnings(f, t, l)
-	return f
+	return f.Widened(h.Widths)
 }
 
 // unusable says what is missing for any forecast; empty where nothing is.

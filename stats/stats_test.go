@@ -308,3 +308,13 @@ func TestHolm(t *testing.T) {
 		t.Errorf("adjusted %v, want 1 1", got)
 	}
 }
+
+func TestWilson(t *testing.T) {
+	// Wilson 1927: 8 of 10 are 0.49 to 0.94.
+	if lo, hi := Wilson(8, 10); math.Abs(lo-0.490) > 0.001 || math.Abs(hi-0.943) > 0.001 {
+		t.Errorf("8 of 10: %g to %g", lo, hi)
+	}
+	if lo, hi := Wilson(0, 0); lo != 0 || hi != 0 {
+		t.Errorf("none: %g to %g", lo, hi)
+	}
+}

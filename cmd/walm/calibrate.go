@@ -23,7 +23,8 @@ func newCalibrate() *cobra.Command {
 		Long: `calibrate fits the constants of each pair of hosts, which no look at a VM can tell, to the last 200 migrations between
 them. walm migrate does the same by itself before every forecast. A constant stays at its default until five migrations
 have told it and their median differs by more than chance explains, and then it is drawn to the default as if that were
-four more. A pair never borrows from another, nor KVM from TCG.`,
+four more. Intervals are made as wide as the pair's migrations ask for, as if ten more had said that the model's own widths
+are right. A pair never borrows from another, nor KVM from TCG.`,
 		Example: `  walm calibrate
   walm calibrate --from forecast-synthetic.jsonl -o json`,
 		Args: noArgs,
@@ -90,8 +91,18 @@ func calibrationTables(out io.Writer, pairs []calibration) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
+		if by := p.Host.Widths; by != (predict.Widths{}) {
+			fmt.Fprintf(out, "intervals of 80 and 95 %%, times the model's: TMT %s, DT %s, service loss %s\n", times(by.TMT), times(by.DT), times(by.Loss))
+		}
 	}
 	return nil
+}
+
+func times(by [2]float64) string {
+	if by == [2]float64{} {
+		return "as they are"
+	}
+	return fmt.Sprintf("%.2f and %.2f", by[0], by[1])
 }
 
 func valueOf(c learn.Constant, x float64) string {

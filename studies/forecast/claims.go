@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"walm/lab/results"
-
+	"walm/stats"
 	"walm/studies/study"
 	"walm/vm"
 )
@@ -149,17 +149,25 @@ func cover(q quantity) func([]migration) study.Finding {
 		if n == 0 {
 			return study.Missing("synthetic")
 		}
-		of80, of95 := float64(held)/float64(n), float64(wide)/float64(n)
+		within := func(held, promised int) bool { return math.Abs(float64(100*held-promised*n)) <= float64(5*n) } // in whole numbers
 		f := study.Finding{
-			Ours:     fmt.Sprintf("%.0f %% and %.0f %% (n = %d)", 100*of80, 100*of95, n),
-			Verdict:  study.Judge(math.Abs(of80-0.8) <= 0.05, math.Abs(of95-0.95) <= 0.05),
-			Evidence: "of migrations that ended and were forecast to",
+			Ours:    fmt.Sprintf("%s and %s (n = %d)", share(held, n), share(wide, n), n),
+			Verdict: study.Judge(within(held, 80), within(wide, 95)),
+			Evidence: fmt.Sprintf("of migrations that ended and were forecast to; with 95 %% confidence the true shares are %s and %s",
+				between(held, n), between(wide, n)),
 		}
 		if q.forecast(all[0]).Hi95 == 0 {
-			f.Ours = fmt.Sprintf("%.0f %% (n = %d)", 100*of80, n)
-			f.Verdict = study.Judge(math.Abs(of80-0.8) <= 0.05)
-			f.Evidence += "; there were no 95 % intervals then"
+			f.Ours = fmt.Sprintf("%s (n = %d)", share(held, n), n)
+			f.Verdict = study.Judge(within(held, 80))
+			f.Evidence = fmt.Sprintf("of migrations that ended and were forecast to; with 95 %% confidence the true share is %s;"+
+				" there were no 95 %% intervals then", between(held, n))
 		}
 		return f
 	}
+}
+
+// between is the interval of a share, in per cent.
+func between(held, n int) string {
+	lo, hi := stats.Wilson(held, n)
+	return fmt.Sprintf("%.0f – %.0f %%", 100*lo, 100*hi)
 }
