@@ -23,8 +23,8 @@ func newCalibrate() *cobra.Command {
 		Long: `calibrate fits the constants of each pair of hosts, which no look at a VM can tell, to the last 200 migrations between
 them. walm migrate does the same by itself before every forecast. A constant stays at its default until five migrations
 have told it and their median differs by more than chance explains, and then it is drawn to the default as if that were
-four more. Intervals are made as wide as the pair's migrations ask for, as if ten more had said that the model's own widths
-are right. A pair never borrows from another, nor KVM from TCG.`,
+four more. Intervals are made as wide as the pair's migrations ask for, as if ten more had said that the model's own
+widths are right. A pair never borrows from another, nor KVM from TCG.`,
 		Example: `  walm calibrate
   walm calibrate --from forecast-synthetic.jsonl -o json`,
 		Args: noArgs,
