@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // startLibvirt NAME DOMAIN... starts a fake libvirtd of a host of that name as $NAME, its URI, with domains such as "vm1", or
 // with a word of what is the matter with one: "vm1=off", "vm1=paused", "vm1=migrating", "vm1=in-post-copy", "vm1=incoming",
-// "vm1=saved", "vm1=snapshots",
+// "vm1=saved", "vm1=snapshots", "vm1=transient",
 // "vm1=interrupted" (and "vm1=half" at the destination); "newer" is a libvirt that survives what 11.3 dies of. Ids are given from 1 on.
 func startLibvirt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -66,6 +67,8 @@ func fakeDomain(setting string, id int32) (*rpctest.Domain, error) {
 		d.ManagedSave = true
 	case "paused":
 		d.State = rpc.State{State: rpc.Paused, Reason: 1}
+	case "transient":
+		d.Persistent = false
 	case "snapshots":
 		d.Snapshots = 2
 	case "migrating":
@@ -122,6 +125,9 @@ func (l *libvirts) carry(from *rpctest.Server, m rpctest.Migration) error {
 			{Name: "memory_iteration", Value: pass}, {Name: "memory_bps", Value: uint64(1 << 30)}}}
 	}
 	over := func() {
+		from.Update(func(h *rpctest.Host) {
+			h.Domains = slices.DeleteFunc(h.Domains, func(x *rpctest.Domain) bool { return x.Name == d.Name && !x.Persistent })
+		})
 		from.Domain(d.Name, func(x *rpctest.Domain) {
 			x.ID, x.State, x.Job = -1, rpc.State{State: rpc.Shutoff, Reason: rpc.ShutoffMigrated}, rpc.Job{}
 		})

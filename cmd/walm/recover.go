@@ -113,7 +113,7 @@ func (r *recovery) recover(ctx context.Context, d dossier, log *journal.Journal)
 	if d.story.Begun != nil {
 		b = *d.story.Begun
 	}
-	at, err := d.route.reach(ctx, d.settings(), d.story.Last.Resume)
+	at, err := d.route.reach(ctx, d.id, d.settings(), d.story.Last.Resume)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"walm/hypervisor/libvirt"
 	"walm/hypervisor/qemu"
@@ -78,11 +79,11 @@ func (s *scene) Close() {
 	}
 }
 
-// reach reaches the ends of a move, those that are there: what is not is told by looks. Settings are what its beginning
-// says that is to be given back; resumed says that the destination was told to run the VM.
-func (r route) reach(ctx context.Context, settings json.RawMessage, resumed bool) (*scene, error) {
+// reach reaches the ends of a move, those that are there: what is not is told by looks. The VM is the journal id's. Settings are
+// what its beginning says that is to be given back; resumed says that the destination was told to run the VM.
+func (r route) reach(ctx context.Context, id string, settings json.RawMessage, resumed bool) (*scene, error) {
 	if r.Source == nil {
-		return r.reachDomain(ctx, settings, resumed)
+		return r.reachDomain(ctx, id, settings, resumed)
 	}
 	src, dst := qemu.Again(ctx, *r.Source), qemu.Again(ctx, *r.Destination)
 	pair := qemu.NewPair(src, dst, r.Listen, r.StateDir)
@@ -109,9 +110,9 @@ func place(end string, id qemu.Identity) string {
 	return fmt.Sprintf("the %s (process %d, %s)", end, id.PID, id.Socket)
 }
 
-func (r route) reachDomain(ctx context.Context, settings json.RawMessage, resumed bool) (*scene, error) {
-	at := connection{uri: r.Connect}
-	d, err := at.domain(ctx, r.VM)
+// reachDomain asks for the domain by its UUID: another can have its name by now, and where it was it may be known no more.
+func (r route) reachDomain(ctx context.Context, id string, settings json.RawMessage, resumed bool) (*scene, error) {
+	d, err := libvirt.Again(ctx, r.Connect, r.VM, strings.TrimPrefix(id, domainPrefix))
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func (d dossier) examine(ctx context.Context, dir string) (standing, error) {
 		s.Command = "walm status " + d.vm + " with the other end: --to VM --listen HOST:PORT, or DESTURI"
 		return s, nil
 	}
-	at, err := d.route.reach(ctx, d.settings(), d.story.Last.Resume)
+	at, err := d.route.reach(ctx, d.id, d.settings(), d.story.Last.Resume)
 	if err != nil {
 		s.State, s.Next, s.Reason = migrate.Unknown, migrate.AskAgain, err.Error()
 		return s, nil

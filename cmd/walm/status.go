@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"walm/hypervisor/libvirt/rpc"
 	"walm/hypervisor/qemu"
 	"walm/journal"
 	"walm/migrate"
@@ -159,6 +163,12 @@ func find(ctx context.Context, dir string, at connection, args []string, to, lis
 
 func findDomain(ctx context.Context, dir string, at connection, args []string, through string) (dossier, error) {
 	dom, err := at.domain(ctx, args[0])
+	if errors.Is(err, rpc.NoDomain) {
+		if d, known, reading := departed(dir, at.address(), args); known || reading != nil {
+			d.route.Through = cmp.Or(through, d.route.Through)
+			return d, reading
+		}
+	}
 	if err != nil {
 		return dossier{}, err
 	}
@@ -173,6 +183,30 @@ func findDomain(ctx context.Context, dir string, at connection, args []string, t
 	}
 	d.route.Through = through
 	return d, nil
+}
+
+// departed finds the last move of a domain that its host does not know, by the name or UUID that it had there: one that was not
+// defined at the source is gone from it once it has moved, and only the journal tells where to.
+func departed(dir, uri string, args []string) (last dossier, known bool, err error) {
+	ids, err := journal.List(dir)
+	if err != nil {
+		return last, false, err
+	}
+	for _, id := range ids {
+		uuid, ok := strings.CutPrefix(id, domainPrefix)
+		if !ok {
+			continue
+		}
+		d, err := openDossier(dir, id, "")
+		if err != nil {
+			return last, false, err
+		}
+		named := d.route.Connect == uri && (d.route.VM == args[0] || uuid == args[0])
+		if named && (len(args) < 2 || d.route.To == args[1]) && (!known || d.story.At.After(last.story.At)) {
+			last, known = d, true
+		}
+	}
+	return last, known, nil
 }
 
 func statusText(out io.Writer, all []standing, every bool, dir string) {

@@ -39,6 +39,31 @@ func Open(ctx context.Context, uri, name string) (*Domain, error) {
 	return d, nil
 }
 
+// Again connects to a host that had the domain of that UUID. Where it knows it no more, as one that was not defined there and
+// has moved away, all that is told of the domain is its name, its UUID and where it was.
+func Again(ctx context.Context, uri, name, uuid string) (*Domain, error) {
+	id, ok := parseUUID(uuid)
+	if !ok {
+		return nil, fmt.Errorf("reach the domain %s at %s: %q is no UUID", name, uri, uuid)
+	}
+	d, err := Open(ctx, uri, uuid)
+	if !errors.Is(err, rpc.NoDomain) {
+		return d, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := rpc.Dial(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	d = &Domain{Domain: rpc.Domain{Name: name, UUID: id, ID: -1}, URI: uri, conn: c}
+	if d.Host, err = c.Hostname(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
 func open(ctx context.Context, c *rpc.Conn, name string) (*Domain, error) {
 	found, err := Find(ctx, c, name)
 	if err != nil {
