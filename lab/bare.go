@@ -15,7 +15,7 @@ import (
 // Bare moves the guest with nothing but the QMP commands that it takes, as a script would: the yardstick for what walm's
 // own steering costs. The look, the probes and the checks are left out.
 func (l *Lab) Bare(ctx context.Context, m vm.Method) (tmt, dt time.Duration, err error) {
-	to, err := l.launch(ctx, l.other(), true)
+	to, err := l.launch(ctx, l.current.host.Other(), true)
 	if err != nil {
 		return 0, 0, err
 	}

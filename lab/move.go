@@ -45,7 +45,7 @@ func (l *Lab) Eye(ctx context.Context) (Eye, error) { return l.site.eye(ctx, l.c
 
 // Pair starts a QEMU on the other host that waits for the guest, and joins the two. The caller owes a call of Settle.
 func (l *Lab) Pair(ctx context.Context) (*qemu.Pair, error) {
-	to, err := l.launch(ctx, l.other(), true)
+	to, err := l.launch(ctx, l.current.host.Other(), true)
 	if err != nil {
 		return nil, err
 	}
@@ -124,11 +124,4 @@ func (l *Lab) Move(ctx context.Context, r move.Request) (move.Record, error) {
 	}
 	rec, err := move.Do(ctx, r)
 	return rec, errors.Join(err, l.Settle(rec.Outcome.Result))
-}
-
-func (l *Lab) other() netlab.Side {
-	if l.current.host == netlab.A {
-		return netlab.B
-	}
-	return netlab.A
 }

@@ -43,13 +43,6 @@ func up(t *testing.T, spec libvirtd.Spec) *bench {
 	return b
 }
 
-func other(s netlab.Side) netlab.Side {
-	if s == netlab.A {
-		return netlab.B
-	}
-	return netlab.A
-}
-
 // ready finds the guest, or boots one where none is left whole.
 func (b *bench) ready(ctx context.Context, t *testing.T) {
 	t.Helper()
@@ -69,7 +62,7 @@ func (b *bench) settle(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, side := range []netlab.Side{b.at, other(b.at)} {
+	for _, side := range []netlab.Side{b.at, b.at.Other()} {
 		if beats, err := b.guest.Beats(ctx, side); err == nil && beats && !t.Failed() {
 			b.at = side
 			return
@@ -99,7 +92,7 @@ func (b *bench) clear(t *testing.T) {
 // pair opens the domain where it runs, to be moved to the other host.
 func (b *bench) pair(t *testing.T, o libvirt.Options) (*libvirt.Domain, *libvirt.Pair) {
 	t.Helper()
-	from, to := b.Host(b.at), b.Host(other(b.at))
+	from, to := b.Host(b.at), b.Host(b.at.Other())
 	d, err := libvirt.Open(t.Context(), from.URI(), libvirtd.Domain)
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"walm/hypervisor/libvirt/preflight"
 	"walm/hypervisor/libvirt/rpc"
+	"walm/internal/procfs"
 	"walm/vm"
 )
 
@@ -95,28 +95,14 @@ func (p *Pair) room(ctx context.Context, c *rpc.Conn, h *preflight.Host) error {
 	if pid := c.Peer(); pid == 0 { // what only caches files is not counted as free; of another host it is not told here
 		h.Memory = 0
 	} else {
-		h.Memory = max(vm.Bytes(free), available())
+		available, _ := procfs.Available() // where it cannot be read, what is free will do
+		h.Memory = vm.Bytes(max(int64(free), available))
 	}
 	all, err := c.Domains(ctx, 0)
 	for _, d := range all {
 		h.Domains = append(h.Domains, preflight.Known{Name: d.Name, UUID: d.UUID.String(), Active: d.ID >= 0})
 	}
 	return err
-}
-
-// available is the memory of this machine that programs could have, 0 where it does not say.
-func available() vm.Bytes {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	var kib int64
-	for line := range strings.Lines(string(text)) {
-		if _, err := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); err == nil {
-			return vm.Bytes(kib) * vm.KiB
-		}
-	}
-	return 0
 }
 
 // doing asks what the domain is and does.

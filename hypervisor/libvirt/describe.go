@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"walm/hypervisor/libvirt/preflight"
 	"walm/hypervisor/libvirt/rpc"
 	"walm/vm"
 )
@@ -43,27 +44,10 @@ func (f Features) String() string {
 	return fmt.Sprintf("QEMU %s (%s), libvirt %s", f.QEMU, f.Accelerator, f.Libvirt)
 }
 
-// size is a number with libvirt's unit, KiB where there is none.
-type size struct {
-	Unit  string `xml:"unit,attr"`
-	Value string `xml:",chardata"`
-}
-
-func (s size) bytes() (vm.Bytes, error) {
-	units := map[string]vm.Bytes{"": vm.KiB, "b": 1, "bytes": 1, "k": vm.KiB, "kib": vm.KiB, "kb": 1e3, "m": vm.MiB,
-		"mib": vm.MiB, "mb": 1e6, "g": vm.GiB, "gib": vm.GiB, "gb": 1e9, "t": vm.TiB, "tib": vm.TiB, "tb": 1e12}
-	unit, ok := units[strings.ToLower(s.Unit)]
-	n, err := strconv.ParseInt(strings.TrimSpace(s.Value), 10, 64)
-	if !ok || err != nil || n < 0 || n > int64(1<<62)/int64(unit) {
-		return 0, fmt.Errorf("%q %q is no size of memory", s.Value, s.Unit)
-	}
-	return vm.Bytes(n) * unit, nil
-}
-
 type description struct {
-	XMLName xml.Name `xml:"domain"`
-	Type    string   `xml:"type,attr"`
-	Memory  size     `xml:"memory"`
+	XMLName xml.Name       `xml:"domain"`
+	Type    string         `xml:"type,attr"`
+	Memory  preflight.Size `xml:"memory"`
 	Backing struct {
 		Huge   *struct{} `xml:"hugepages"`
 		Access struct {
@@ -88,8 +72,8 @@ type description struct {
 	} `xml:"cpu"`
 	Emulator string `xml:"devices>emulator"`
 	Plugged  []struct {
-		Model string `xml:"model,attr"`
-		Size  size   `xml:"target>size"`
+		Model string         `xml:"model,attr"`
+		Size  preflight.Size `xml:"target>size"`
 	} `xml:"devices>memory"`
 	Disks []struct {
 		Type   string `xml:"type,attr"`
@@ -148,7 +132,7 @@ func describe(text string) (Features, error) {
 
 // memory finds what RAM consists of. The total holds what is plugged, too.
 func (f *Features) memory(d description) error {
-	total, err := d.Memory.bytes()
+	total, err := d.Memory.Bytes()
 	if err != nil {
 		return err
 	}
@@ -157,7 +141,7 @@ func (f *Features) memory(d description) error {
 		if x.Model == "nvdimm" || x.Model == "virtio-pmem" || x.Model == "sgx-epc" { // not RAM
 			continue
 		}
-		n, err := x.Size.bytes()
+		n, err := x.Size.Bytes()
 		if err != nil {
 			return err
 		}
@@ -179,7 +163,7 @@ func (f *Features) memory(d description) error {
 	if cells := d.CPU.Cells; len(cells) > 1 && !f.Resized {
 		f.Blocks = nil
 		for _, c := range cells {
-			n, err := size{c.Unit, c.Memory}.bytes()
+			n, err := preflight.Size{Unit: c.Unit, Value: c.Memory}.Bytes()
 			if err != nil {
 				return err
 			}

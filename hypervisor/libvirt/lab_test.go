@@ -52,8 +52,8 @@ func fixture(t *testing.T, b *bench, direct bool) migratetest.Fixture {
 	defer cancel()
 	b.ready(ctx, t)
 	d, p := b.pair(t, libvirt.Options{Direct: direct})
-	sides := map[vm.Side]netlab.Side{vm.Source: b.at, vm.Destination: other(b.at)}
-	g, to := b.guest, b.Host(other(b.at))
+	sides := map[vm.Side]netlab.Side{vm.Source: b.at, vm.Destination: b.at.Other()}
+	g, to := b.guest, b.Host(b.at.Other())
 	killing, stop := context.WithCancel(context.Background())
 	var past func(*testing.T) (migrate.Hypervisor, func())
 	if b.Suite == debian.Backports { // 11.3.0, whose destination dies of what libvirt calls a resumption
@@ -98,7 +98,7 @@ func fixture(t *testing.T, b *bench, direct bool) migratetest.Fixture {
 // again, and take the domain as they find it.
 func (b *bench) pastDaemons(ctx context.Context, t *testing.T) (migrate.Hypervisor, func()) {
 	t.Helper()
-	sides := []netlab.Side{b.at, other(b.at)}
+	sides := []netlab.Side{b.at, b.at.Other()}
 	var ends []*qemu.VM
 	for _, side := range sides {
 		if err := b.Host(side).Kill(); err != nil {

@@ -31,10 +31,10 @@ func (b *bench) moved(t *testing.T, o libvirt.Options, plan decide.Plan, update 
 	if err != nil || res.State != migrate.Completed {
 		t.Fatalf("%s, %s, %v", res.State, res.Reason, err)
 	}
-	if beats, err := b.guest.Beats(ctx, other(b.at)); !beats || err != nil {
+	if beats, err := b.guest.Beats(ctx, b.at.Other()); !beats || err != nil {
 		t.Errorf("the guest's heart does not beat at the destination: %v", err)
 	}
-	if err := b.guest.Verify(ctx, other(b.at)); err != nil {
+	if err := b.guest.Verify(ctx, b.at.Other()); err != nil {
 		t.Error(err)
 	}
 	return res

@@ -52,13 +52,6 @@ func (h *host) hear() {
 	}
 }
 
-func (h *host) other() netlab.Side {
-	if h.side == netlab.A {
-		return netlab.B
-	}
-	return netlab.A
-}
-
 // uri is how walm is told of it.
 func (h *host) uri() string { return "qmp+unix://" + h.base + ".qmp" }
 

@@ -150,7 +150,7 @@ func (t *trial) prepare(ctx context.Context, suite debian.Suite) (err error) {
 			return err
 		}
 	}
-	if t.dest, err = t.bench.launch(ctx, suite, t.source.other(), true, after != honest); err != nil {
+	if t.dest, err = t.bench.launch(ctx, suite, t.source.side.Other(), true, after != honest); err != nil {
 		return err
 	}
 	if err := t.ready(); err != nil {

@@ -17,6 +17,14 @@ const (
 	B Side = "b"
 )
 
+// Other is the other host.
+func (s Side) Other() Side {
+	if s == A {
+		return B
+	}
+	return A
+}
+
 // Guest is the address left for the guest, in a network of 24 bits, and Tap the interface for it on either host.
 const (
 	Guest = "10.77.0.10"

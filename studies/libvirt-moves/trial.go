@@ -115,7 +115,7 @@ func (b *bench) end() {
 func (b *bench) move(ctx context.Context, t Trial) Trial {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	from, to := b.Host(b.at), b.Host(other(b.at))
+	from, to := b.Host(b.at), b.Host(b.at.Other())
 	w, err := watch(ctx, from.URI(), to.URI())
 	if err == nil {
 		defer w.close()
@@ -126,7 +126,7 @@ func (b *bench) move(ctx context.Context, t Trial) Trial {
 		}
 	}
 	if err == nil {
-		b.at = other(b.at)
+		b.at = b.at.Other()
 		t.TMT, t.DT, err = w.measured(ctx, t.Method)
 	}
 	if err == nil {
@@ -157,13 +157,6 @@ func (b *bench) whole(ctx context.Context) error {
 		return fmt.Errorf("the guest's heart does not beat on host %s", b.at)
 	}
 	return b.guest.Verify(ctx, b.at)
-}
-
-func other(s netlab.Side) netlab.Side {
-	if s == netlab.A {
-		return netlab.B
-	}
-	return netlab.A
 }
 
 func (b *bench) walm(ctx context.Context, m vm.Method, from, to *libvirtd.Host, w *witness) error {

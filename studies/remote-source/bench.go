@@ -127,7 +127,7 @@ func (b *bench) try(ctx context.Context, t *Trial) error {
 	if err := b.boot(ctx, t.Workload); err != nil {
 		return err
 	}
-	from, to := b.Host(b.at), b.Host(other(b.at))
+	from, to := b.Host(b.at), b.Host(b.at.Other())
 	d, err := libvirt.Open(ctx, from.URI(), libvirtd.Domain)
 	if err != nil {
 		return err
@@ -252,19 +252,12 @@ func (b *bench) move(ctx context.Context, p *libvirt.Pair, plan decide.Plan, beg
 	if ran != nil || res.State != migrate.Completed {
 		return out, setup, fmt.Errorf("%s: %s: %w", res.State, res.Reason, ran)
 	}
-	b.at = other(b.at)
+	b.at = b.at.Other()
 	beats, err := b.guest.Beats(ctx, b.at)
 	if err == nil && !beats {
 		err = fmt.Errorf("the guest's heart does not beat on host %s", b.at)
 	}
 	return out, setup, err
-}
-
-func other(s netlab.Side) netlab.Side {
-	if s == netlab.A {
-		return netlab.B
-	}
-	return netlab.A
 }
 
 // loadAverage is that of the last minute.

@@ -77,7 +77,7 @@ const reserve = 64 * vm.MiB
 
 // memory looks for room at the destination.
 func (c *check) memory() {
-	need := c.dom.Memory.bytes()
+	need, _ := c.dom.Memory.Bytes() // libvirt wrote it; without it there is nothing to compare
 	if have := c.Destination.Memory; have > 0 && need > 0 && have < need+reserve {
 		c.found("free some there, or choose another host", "the domain has %v of memory, and the destination has %v that could be had", need, have)
 	}
@@ -92,7 +92,7 @@ func (c *check) versions() {
 	}
 	ram, known := c.Domain.RAM, c.Domain.RAM > 0 || !c.resized()
 	if ram == 0 {
-		ram = c.dom.Memory.bytes()
+		ram, _ = c.dom.Memory.Bytes()
 	}
 	if c.dom.Type == "qemu" && from > 0 && from < 9000000 && ram > 0 && ram%(64*vm.Page) == 0 && known {
 		c.found("use QEMU 9.0 or later at the source, or KVM",

@@ -180,7 +180,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestAmount(t *testing.T) {
+func TestSize(t *testing.T) {
 	for _, tt := range []struct {
 		unit, value string
 		want        vm.Bytes
@@ -188,8 +188,8 @@ func TestAmount(t *testing.T) {
 		{"KiB", "524288", 512 * vm.MiB}, {"", " 4 ", 4 * vm.KiB}, {"GiB", "2", 2 * vm.GiB}, {"MB", "3", 3e6}, {"bytes", "7", 7},
 		{"", "x", 0}, {"", "-1", 0}, {"parsec", "1", 0}, {"TiB", "9223372036854775807", 0}, {"", "", 0},
 	} {
-		if got := (amount{tt.unit, tt.value}).bytes(); got != tt.want {
-			t.Errorf("%q %s = %d; want %d", tt.value, tt.unit, int64(got), int64(tt.want))
+		if got, err := (Size{tt.unit, tt.value}).Bytes(); got != tt.want || (err != nil) != (tt.want == 0) {
+			t.Errorf("%q %s = %d, %v; want %d", tt.value, tt.unit, int64(got), err, int64(tt.want))
 		}
 	}
 }

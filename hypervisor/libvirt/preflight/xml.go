@@ -9,25 +9,22 @@ import (
 	"walm/vm"
 )
 
-// amount is a number with libvirt's unit, KiB where there is none.
-type amount struct {
+// Size is a size of memory in a description: a number with libvirt's unit, KiB where there is none.
+type Size struct {
 	Unit  string `xml:"unit,attr"`
 	Value string `xml:",chardata"`
 }
 
-// bytes is 0 for what cannot be read.
-func (a amount) bytes() vm.Bytes {
-	n, err := strconv.ParseInt(strings.TrimSpace(a.Value), 10, 64)
-	if err != nil || n < 0 {
-		return 0
+// Bytes is 0 for what cannot be read.
+func (s Size) Bytes() (vm.Bytes, error) {
+	units := map[string]vm.Bytes{"": vm.KiB, "b": 1, "bytes": 1, "k": vm.KiB, "kib": vm.KiB, "kb": 1e3, "m": vm.MiB,
+		"mib": vm.MiB, "mb": 1e6, "g": vm.GiB, "gib": vm.GiB, "gb": 1e9, "t": vm.TiB, "tib": vm.TiB, "tb": 1e12}
+	unit, ok := units[strings.ToLower(s.Unit)]
+	n, err := strconv.ParseInt(strings.TrimSpace(s.Value), 10, 64)
+	if !ok || err != nil || n < 0 || n > int64(1<<62)/int64(unit) {
+		return 0, fmt.Errorf("%q %q is no size of memory", s.Value, s.Unit)
 	}
-	units := map[string]vm.Bytes{"": vm.KiB, "b": 1, "bytes": 1, "kb": 1e3, "k": vm.KiB, "kib": vm.KiB, "mb": 1e6, "m": vm.MiB,
-		"mib": vm.MiB, "gb": 1e9, "g": vm.GiB, "gib": vm.GiB, "tb": 1e12, "t": vm.TiB, "tib": vm.TiB}
-	unit := units[strings.ToLower(a.Unit)]
-	if unit == 0 || n > int64(1<<62)/int64(unit) {
-		return 0
-	}
-	return vm.Bytes(n) * unit
+	return vm.Bytes(n) * unit, nil
 }
 
 // domainXML is what matters of a domain's description.
@@ -36,7 +33,7 @@ type domainXML struct {
 	Type    string   `xml:"type,attr"`
 	Name    string   `xml:"name"`
 	UUID    string   `xml:"uuid"`
-	Memory  amount   `xml:"memory"`
+	Memory  Size     `xml:"memory"`
 	VCPU    string   `xml:"vcpu"`
 	OS      struct {
 		Type struct {
