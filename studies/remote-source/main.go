@@ -2,7 +2,7 @@
 // libvirt's dirty rate over a connection from a third host, one after the other in turn, and then moves the guest. Results are
 // kept, and a run goes on where the last one stopped.
 //
-//	go run ./studies/remote-source run 2
+//	go run ./studies/remote-source run 1
 //	go run ./studies/remote-source tables
 package main
 

@@ -51,7 +51,7 @@ const quiet = 6
 // tables shows the series apart, and moves of a quiet machine and of a loaded one: under load what is measured is mostly the load.
 func tables(w io.Writer, all []Trial) error {
 	if len(all) == 0 {
-		return fmt.Errorf("no results in %s yet: remote-source run 2", file)
+		return fmt.Errorf("no results in %s yet: remote-source run 1", file)
 	}
 	for _, told := range []bool{true, false} {
 		for _, loaded := range []bool{false, true} {
