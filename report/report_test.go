@@ -15,6 +15,7 @@ import (
 
 	"walm/move"
 	"walm/predict"
+	"walm/vm"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata; commit only what you understand")
@@ -103,6 +104,31 @@ func TestSimulatedSaysSo(t *testing.T) {
 			if says != rec.Simulated {
 				t.Errorf("%s.%s says simulated: %v", name, f.ext, says)
 			}
+		}
+	}
+}
+
+// What nobody read is said to be that, and what every method's forecast warns of is said once.
+func TestUnread(t *testing.T) {
+	rec := move.Record{Trace: vm.Trace{RAM: vm.GiB, Zero: vm.GiB / 4, Unread: vm.GiB * 3 / 4}}
+	for _, m := range vm.Methods() {
+		f := predict.Forecast{Method: m, Warnings: []string{"nobody read it"}}
+		if m == vm.PostCopy {
+			f.Warnings = append(f.Warnings, "it may be lost")
+		}
+		rec.Forecasts = append(rec.Forecasts, f)
+	}
+	var b strings.Builder
+	if err := Trace(&b, rec.Trace, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Forecasts(&b, rec, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	for text, times := range map[string]int{"present   not known": 1, "768 MiB (75 %), zero or not": 1, "! nobody read it": 1, "nobody read it": 1,
+		"! post-copy: it may be lost": 1} {
+		if n := strings.Count(b.String(), text); n != times {
+			t.Errorf("%q is said %d times, not %d:\n%s", text, n, times, b.String())
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"walm/lab/debian"
-	"walm/lab/guest"
 	"walm/lab/libvirtd"
+	"walm/lab/libvirtd/libvirtdtest"
 	"walm/lab/netlab"
 )
 
@@ -24,24 +24,8 @@ func TestLibvirt(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 			defer cancel()
-			w, err := guest.ParseWorkload("random:wset=32MiB,rate=2000")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: suite, Workload: w, TLS: true}, func(s string) { t.Log(s) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := l.Down(); err != nil {
-					t.Error(err)
-				}
-			}()
-			g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer g.Close()
+			l := libvirtdtest.Up(ctx, t, libvirtd.Spec{Suite: suite, TLS: true}, "random:wset=32MiB,rate=2000")
+			g := libvirtdtest.Boot(ctx, t, l)
 			walm := func(at *libvirtd.Host, args ...string) string {
 				t.Helper()
 				cmd := exec.CommandContext(ctx, "walm", args...)

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"walm/lab/guest"
 	"walm/lab/libvirtd"
+	"walm/lab/libvirtd/libvirtdtest"
 	"walm/lab/netlab"
 )
 
@@ -21,28 +21,12 @@ import (
 func TestLibvirtOverSSH(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	w, err := guest.ParseWorkload("random:wset=32MiB,rate=2000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := libvirtd.Up(ctx, libvirtd.Spec{Workload: w}, func(s string) { t.Log(s) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := l.Down(); err != nil {
-			t.Error(err)
-		}
-	}()
+	l := libvirtdtest.Up(ctx, t, libvirtd.Spec{}, "random:wset=32MiB,rate=2000")
 	s, err := l.ServeSSH(ctx, func(s string) { t.Log(s) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
+	g := libvirtdtest.Boot(ctx, t, l)
 	walm := func(want string, args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(ctx, "walm", args...)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"walm/hypervisor/libvirt"
-	"walm/lab/guest"
 	"walm/lab/libvirtd"
+	"walm/lab/libvirtd/libvirtdtest"
 	"walm/lab/netlab"
 )
 
@@ -22,22 +22,10 @@ type bench struct {
 
 func up(t *testing.T, spec libvirtd.Spec) *bench {
 	t.Helper()
-	w, err := guest.ParseWorkload("random:wset=64MiB,rate=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.Workload = w
-	l, err := libvirtd.Up(t.Context(), spec, func(s string) { t.Log(s) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{Lab: l}
+	b := &bench{Lab: libvirtdtest.Up(t.Context(), t, spec, "random:wset=64MiB,rate=5000")}
 	t.Cleanup(func() {
 		if b.guest != nil {
 			b.guest.Close()
-		}
-		if err := l.Down(); err != nil {
-			t.Error(err)
 		}
 	})
 	return b

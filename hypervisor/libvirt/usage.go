@@ -23,8 +23,8 @@ func (d *Domain) Usage(ctx context.Context) (vm.Usage, error) {
 	return usage(all[0].Params, d.Features, time.Now()), nil
 }
 
-// usage reads statistics (virConnectGetAllDomainStats). A vCPU's time is without what it waited for a core, which is its delay
-// (libvirt 8.2). Traffic is as the guest sees it: libvirt turns a tap's counters around.
+// usage reads statistics (virConnectGetAllDomainStats). A vCPU's time is without what it waited for a core, which is its delay;
+// what libvirt calls its wait is something else. Traffic is as the guest sees it: libvirt turns a tap's counters around.
 func usage(stats rpc.Params, f Features, now time.Time) vm.Usage {
 	u := vm.Usage{At: now}
 	kib := func(name string) vm.Bytes {

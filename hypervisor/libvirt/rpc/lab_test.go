@@ -19,8 +19,8 @@ import (
 	"walm/hypervisor/libvirt/rpc"
 	"walm/hypervisor/libvirt/rpc/rpctest"
 	"walm/lab/debian"
-	"walm/lab/guest"
 	"walm/lab/libvirtd"
+	"walm/lab/libvirtd/libvirtdtest"
 	"walm/lab/netlab"
 )
 
@@ -32,24 +32,8 @@ func TestRealDaemons(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
-			w, err := guest.ParseWorkload("random:wset=32MiB,rate=2000")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l, err := libvirtd.Up(ctx, libvirtd.Spec{Suite: suite, Workload: w, TLS: true}, func(s string) { t.Log(s) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := l.Down(); err != nil {
-					t.Error(err)
-				}
-			}()
-			g, err := l.Boot(ctx, netlab.A, libvirtd.Disk{})
-			if err != nil {
-				t.Fatalf("%v\n%s", err, l.Host(netlab.A).Log())
-			}
-			defer g.Close()
+			l := libvirtdtest.Up(ctx, t, libvirtd.Spec{Suite: suite, TLS: true}, "random:wset=32MiB,rate=2000")
+			g := libvirtdtest.Boot(ctx, t, l)
 
 			listed(ctx, t, l.Host(netlab.A).Socket())
 			overNetwork(ctx, t, l)
