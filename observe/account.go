@@ -3,6 +3,8 @@ package observe
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"walm/vm"
 )
@@ -21,15 +23,25 @@ const (
 	ownErr = 32 * vm.MiB
 )
 
-// told is what s tells, if it is a Teller.
-func told(ctx context.Context, s any) vm.Usage {
-	teller, ok := s.(Teller)
-	if !ok {
-		return vm.Usage{Unknown: []string{"what the host has given the VM, CPU and network are not known: the hypervisor does not tell"}}
+// told is what s tells, if it is a Teller; of CPU and network what /proc does where the process is on this host, which everybody
+// may read.
+func told(ctx context.Context, s any, on *vm.Layout) (u vm.Usage) {
+	if teller, ok := s.(Teller); !ok {
+		u.Unknown = []string{"what the host has given the VM is not known: the hypervisor does not tell"}
+	} else if told, err := teller.Usage(ctx); err != nil {
+		u.Unknown = []string{fmt.Sprintf("what the host has given the VM is not known: %v", err)}
+	} else {
+		u = told
 	}
-	u, err := teller.Usage(ctx)
-	if err != nil {
-		u.Unknown = append(u.Unknown, fmt.Sprintf("what the host has given the VM, CPU and network are not known: %v", err))
+	switch {
+	case len(u.CPU) > 0:
+	case on != nil:
+		seen := process{pid: on.PID}.usage(*on)
+		u.At, u.CPU, u.Waits, u.Traffic = seen.At, seen.CPU, seen.Waits, seen.Traffic
+		maps.DeleteFunc(u.Traffic, func(name string, _ vm.Traffic) bool { return !slices.Contains(on.Taps, name) })
+		u.Unknown = append(u.Unknown, seen.Unknown...)
+	default:
+		u.Unknown = append(u.Unknown, "CPU and network are not known: the class is from memory alone")
 	}
 	return u
 }
@@ -37,7 +49,8 @@ func told(ctx context.Context, s any) vm.Usage {
 // account gives a trace whose memory nobody read what was told before and after its curve was watched. Resident memory is that
 // of before, since what watches may fault pages in.
 func account(t *vm.Trace, before, after vm.Usage) {
-	t.VCPUs, t.Waits, t.NetIn, t.NetOut = before.Between(after)
+	t.VCPUs, t.Waits = before.Shares(after, slices.Sorted(maps.Keys(after.CPU)))
+	t.NetIn, t.NetOut = before.Network(after, slices.Sorted(maps.Keys(after.Traffic)))
 	t.Class = Classify(*t)
 	t.Zero = min(before.Balloon, t.RAM)
 	t.Unread = t.RAM - t.Zero

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestWhatTheHostTells(t *testing.T) {
 		{"nothing", []vm.Usage{{At: at, Unknown: []string{"huge pages"}}, {At: at}}, nil, 0, 0, vm.GiB, "huge pages"},
 		{"a balloon", []vm.Usage{{At: at, Balloon: vm.GiB / 4}, {At: at}}, nil, 0, vm.GiB / 4, vm.GiB - vm.GiB/4, ""},
 		{"no answer", make([]vm.Usage, 2), errors.New("monitor closed"), 0, 0, vm.GiB, "monitor closed"},
+		{"no CPU", make([]vm.Usage, 2), nil, 0, 0, vm.GiB, "CPU and network are not known"},
 	} {
 		s := &tellingSampler{fakeSampler{ram: vm.GiB, set: 256 * vm.MiB, rate: 200e6, r: rand.New(rand.NewPCG(1, 2))}, tt.tells, tt.err}
 		trace, err := (&Sampling{Sampler: s}).Look(t.Context())
@@ -59,11 +61,23 @@ func TestWhatTheHostTells(t *testing.T) {
 func TestHostTellsUseOfCPUAndNetwork(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := &tellingSampler{fakeSampler{ram: vm.GiB, r: rand.New(rand.NewPCG(1, 2))}, []vm.Usage{
-		{At: at, CPU: []time.Duration{time.Second}, Waits: []time.Duration{0}},
-		{At: at.Add(2 * time.Second), CPU: []time.Duration{3 * time.Second}, Waits: []time.Duration{time.Second}, Sent: 3000},
+		{At: at, CPU: map[int]time.Duration{0: time.Second}, Waits: map[int]time.Duration{0: 0},
+			Traffic: map[string]vm.Traffic{"0": {}}},
+		{At: at.Add(2 * time.Second), CPU: map[int]time.Duration{0: 3 * time.Second}, Waits: map[int]time.Duration{0: time.Second},
+			Traffic: map[string]vm.Traffic{"0": {Sent: 3000}}},
 	}, nil}
 	trace, err := (&Sampling{Sampler: s}).Look(t.Context())
 	if err != nil || trace.VCPUs[0] != 1 || trace.Waits[0] != 0.5 || trace.NetOut != 1500 || trace.Class != vm.CPUIntensive {
+		t.Errorf("%+v, %v", trace, err)
+	}
+}
+
+// A process that walm may not read tells everybody what it uses.
+func TestProcTellsUseOfCPU(t *testing.T) {
+	f := &fakeSampler{ram: vm.GiB, r: rand.New(rand.NewPCG(1, 2))}
+	self := &vm.Layout{PID: os.Getpid(), VCPUs: []int{os.Getpid()}}
+	trace, err := (&Sampling{Sampler: f, Layout: self}).Look(t.Context())
+	if said := strings.Join(trace.Warnings, ";"); err != nil || len(trace.VCPUs) != 1 || strings.Contains(said, "CPU") {
 		t.Errorf("%+v, %v", trace, err)
 	}
 }

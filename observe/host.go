@@ -154,8 +154,8 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	}
 	after := h.proc.usage(h.layout)
 	t.Took = time.Since(taken)
-	t.VCPUs, t.Waits = before.shares(after, h.layout.VCPUs)
-	t.NetIn, t.NetOut = before.network(after, h.layout.Taps)
+	t.VCPUs, t.Waits = before.Shares(after, h.layout.VCPUs)
+	t.NetIn, t.NetOut = before.Network(after, h.layout.Taps)
 	if h.Touch {
 		switch t.Touched, err = h.proc.touched(ctx, t, h.layout.Blocks); {
 		case errors.Is(err, errNotTold):
@@ -167,7 +167,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		}
 	}
 	t.Class, t.Access = Classify(t), Accesses(t)
-	t.Warnings = slices.Concat(warnings, after.fault, doubts(t, w.count))
+	t.Warnings = slices.Concat(warnings, after.Unknown, doubts(t, w.count))
 	return t, nil
 }
 

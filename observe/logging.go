@@ -48,7 +48,7 @@ func (l *Logging) Look(ctx context.Context) (vm.Trace, error) {
 	if windows == nil {
 		windows = append(Windows(400*time.Millisecond), time.Second)
 	}
-	before := told(ctx, l.Logger)
+	before := told(ctx, l.Logger, nil)
 	t := vm.Trace{Taken: taken, Source: l.Log, RAM: ram, Samples: int(ram / vm.Page)}
 	why := errors.ErrUnsupported
 	for _, window := range windows {
@@ -71,7 +71,7 @@ func (l *Logging) Look(ctx context.Context) (vm.Trace, error) {
 		return vm.Trace{}, fmt.Errorf("look by %s: it can be had over none of %v: %w", l.Log, windows, why)
 	}
 	t.Took = time.Since(taken)
-	account(&t, before, told(ctx, l.Logger))
+	account(&t, before, told(ctx, l.Logger, nil))
 	t.Warnings = append(t.Warnings, "each window was observed in a stretch of its own, and the VM was slower in it")
 	return t, nil
 }

@@ -29,6 +29,7 @@ type Sampling struct {
 	Sampler Sampler
 	Samples int             // pages in all; 0: ForecastSamples. Asked for as 128 to 16384 per GiB
 	Windows []time.Duration // increasing; nil: 50 to 400 ms, then 1, 2 and 4 s. Those not supported are left out
+	Layout  *vm.Layout      // of a VM on this host, whose CPU and network /proc tells; nil: it is elsewhere
 	Instead error           // why the memory was not read by Host, for Trace.Warnings; nil: nobody tried
 }
 
@@ -55,7 +56,7 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	// Few samples of a large VM, not a fixed number per GiB: QEMU's first pass must be short against the window.
 	perGiB := min(maxPerGiB, max(minPerGiB, int(math.Round(float64(samples)*float64(vm.GiB)/float64(ram)))))
 	n := max(1, int(float64(perGiB)*float64(ram)/float64(vm.GiB)))
-	before := told(ctx, s.Sampler)
+	before := told(ctx, s.Sampler, s.Layout)
 	t := vm.Trace{Taken: taken, Source: "page sampling", Samples: n, RAM: ram}
 	for _, window := range windows {
 		rate, err := s.Sampler.SampleDirtyRate(ctx, window, perGiB)
@@ -76,7 +77,7 @@ func (s *Sampling) Look(ctx context.Context) (vm.Trace, error) {
 	if s.Instead != nil {
 		t.Warnings = []string{fmt.Sprintf("QEMU's page sampling, which sees less, because walm may not look itself: %v", s.Instead)}
 	}
-	account(&t, before, told(ctx, s.Sampler))
+	account(&t, before, told(ctx, s.Sampler, s.Layout))
 	t.Warnings = append(append(t.Warnings, "each window was observed in a stretch of its own"),
 		doubts(t, int(math.Round(float64(last.Dirty)/float64(ram)*float64(n))))...)
 	return t, nil

@@ -10,42 +10,30 @@ import (
 	"walm/vm"
 )
 
-// usage is what the VM has used so far.
-type usage struct {
-	at    time.Time
-	cpu   map[int]time.Duration // used, or waited for a core, by vCPU thread
-	waits map[int]time.Duration // waited
-	taps  map[string]traffic
-	fault []string // what could not be had
-}
-
-// traffic is a network interface's counters, as the host sees them.
-type traffic struct{ rx, tx uint64 }
-
 // usage reads the counters. What it cannot read is a warning, not an error: the memory is what a look is for.
-func (p process) usage(l vm.Layout) usage {
-	u := usage{at: time.Now(), cpu: map[int]time.Duration{}, waits: map[int]time.Duration{}}
+func (p process) usage(l vm.Layout) vm.Usage {
+	u := vm.Usage{At: time.Now(), CPU: map[int]time.Duration{}, Waits: map[int]time.Duration{}}
 	for _, tid := range l.VCPUs {
 		s, err := readStat(p.path("task/%d/stat", tid))
 		if err != nil {
-			u.fault = append(u.fault, fmt.Sprintf("the CPU share of vCPU thread %d is not known: %v", tid, err))
+			u.Unknown = append(u.Unknown, fmt.Sprintf("the CPU share of vCPU thread %d is not known: %v", tid, err))
 			continue
 		}
-		u.waits[tid] = p.waited(tid)
-		u.cpu[tid] = time.Duration(s.cpu)*tick + u.waits[tid]
+		u.Waits[tid] = p.waited(tid)
+		u.CPU[tid] = time.Duration(s.cpu)*tick + u.Waits[tid]
 	}
 	if len(l.VCPUs) == 0 {
-		u.fault = append(u.fault, "CPU shares are not known: the layout names no vCPU thread")
+		u.Unknown = append(u.Unknown, "CPU shares are not known: the layout names no vCPU thread")
 	}
 	dev, err := os.ReadFile(p.path("net/dev"))
 	if err != nil && len(l.Taps) > 0 {
-		u.fault = append(u.fault, fmt.Sprintf("network traffic is not known: %v", err))
+		u.Unknown = append(u.Unknown, fmt.Sprintf("network traffic is not known: %v", err))
 		return u
 	}
-	u.taps = parseNetDev(string(dev))
+	u.Traffic = parseNetDev(string(dev))
 	for _, tap := range l.Taps {
-		if _, ok := u.taps[tap]; !ok {
-			u.fault = append(u.fault, "network traffic of "+tap+" is not known: no such interface where the VM's process is")
+		if _, ok := u.Traffic[tap]; !ok {
+			u.Unknown = append(u.Unknown, "network traffic of "+tap+" is not known: no such interface where the VM's process is")
 		}
 	}
 	return u
@@ -75,53 +63,20 @@ func parseWaited(s string) time.Duration {
 }
 
 // parseNetDev reads /proc/PID/net/dev: two lines of heading, then "name: " and 16 counters, of which the first is
-// bytes received and the ninth bytes sent.
-func parseNetDev(s string) map[string]traffic {
-	all := map[string]traffic{}
+// bytes received and the ninth bytes sent. What a tap receives, the VM has sent.
+func parseNetDev(s string) map[string]vm.Traffic {
+	all := map[string]vm.Traffic{}
 	for line := range strings.Lines(s) {
 		name, counters, ok := strings.Cut(line, ":")
 		f := strings.Fields(counters)
 		if !ok || len(f) < 16 {
 			continue
 		}
-		rx, err1 := strconv.ParseUint(f[0], 10, 64)
-		tx, err2 := strconv.ParseUint(f[8], 10, 64)
+		rx, err1 := strconv.ParseInt(f[0], 10, 64)
+		tx, err2 := strconv.ParseInt(f[8], 10, 64)
 		if err1 == nil && err2 == nil {
-			all[strings.TrimSpace(name)] = traffic{rx, tx}
+			all[strings.TrimSpace(name)] = vm.Traffic{Received: vm.Bytes(tx), Sent: vm.Bytes(rx)}
 		}
 	}
 	return all
-}
-
-// shares is what each vCPU used of a core, or would have used, between u and later, and what of that it waited.
-func (u usage) shares(later usage, vcpus []int) (used, waited []float64) {
-	took := later.at.Sub(u.at)
-	share := func(before, after map[int]time.Duration, tid int) float64 {
-		from, ok := before[tid]
-		to, ok2 := after[tid]
-		if !ok || !ok2 || took <= 0 {
-			return 0
-		}
-		return min(1, max(0, float64(to-from)/float64(took)))
-	}
-	for _, tid := range vcpus {
-		used = append(used, share(u.cpu, later.cpu, tid))
-		waited = append(waited, share(u.waits, later.waits, tid))
-	}
-	return used, waited
-}
-
-// network is what went into and out of the VM between u and later. What a tap receives, the VM has sent.
-func (u usage) network(later usage, taps []string) (in, out vm.Rate) {
-	took := later.at.Sub(u.at)
-	for _, tap := range taps {
-		a, ok := u.taps[tap]
-		b, ok2 := later.taps[tap]
-		if !ok || !ok2 || b.rx < a.rx || b.tx < a.tx { // not there, or made anew meanwhile
-			continue
-		}
-		in += vm.Bytes(b.tx - a.tx).Per(took)
-		out += vm.Bytes(b.rx - a.rx).Per(took)
-	}
-	return in, out
 }

@@ -5,29 +5,47 @@ import "time"
 // Usage is what a VM's host tells of it without reading its memory. Times and traffic are counted from some beginning, the same in
 // every answer.
 type Usage struct {
-	At             time.Time
-	Resident       Bytes           // of the host's memory that the hypervisor's process holds, its own and all; 0: does not tell the guest's
-	Balloon        Bytes           // RAM that a balloon has given back to the host
-	CPU            []time.Duration // that each vCPU used, or waited for a core; nil: not told
-	Waits          []time.Duration // what of that it waited
-	Received, Sent Bytes           // by the VM's network interfaces
-	Unknown        []string        // what is not told, and why
+	At       time.Time
+	Resident Bytes                 // of the host's memory that the hypervisor's process holds, its own and all; 0: does not tell the guest's
+	Balloon  Bytes                 // RAM that a balloon has given back to the host
+	CPU      map[int]time.Duration // used, or waited for a core, by vCPU under the number that the host has for it
+	Waits    map[int]time.Duration // waited
+	Traffic  map[string]Traffic    // by network interface
+	Unknown  []string              // what is not told, and why
 }
 
-// Between is what the VM used of a core by vCPU, what of that it waited, and what it received and sent, from u to later.
-func (u Usage) Between(later Usage) (used, waited []float64, in, out Rate) {
+// Traffic is what passed through a network interface, as the VM sees it.
+type Traffic struct{ Received, Sent Bytes }
+
+// Shares is what each vCPU used of a core, or would have used, between u and later, and what of that it waited.
+func (u Usage) Shares(later Usage, vcpus []int) (used, waited []float64) {
 	took := later.At.Sub(u.At)
-	share := func(from, to []time.Duration, i int) float64 {
-		if took <= 0 || i >= len(from) || i >= len(to) {
+	share := func(before, after map[int]time.Duration, vcpu int) float64 {
+		from, ok := before[vcpu]
+		to, ok2 := after[vcpu]
+		if !ok || !ok2 || took <= 0 {
 			return 0
 		}
-		return min(1, max(0, float64(to[i]-from[i])/float64(took)))
+		return min(1, max(0, float64(to-from)/float64(took)))
 	}
-	for i := range later.CPU {
-		used, waited = append(used, share(u.CPU, later.CPU, i)), append(waited, share(u.Waits, later.Waits, i))
+	for _, vcpu := range vcpus {
+		used = append(used, share(u.CPU, later.CPU, vcpu))
+		waited = append(waited, share(u.Waits, later.Waits, vcpu))
 	}
-	if took > 0 { // an interface that was made anew counts from 0
-		in, out = max(0, later.Received-u.Received).Per(took), max(0, later.Sent-u.Sent).Per(took)
+	return used, waited
+}
+
+// Network is what went into and out of the VM between u and later.
+func (u Usage) Network(later Usage, interfaces []string) (in, out Rate) {
+	took := later.At.Sub(u.At)
+	for _, name := range interfaces {
+		a, ok := u.Traffic[name]
+		b, ok2 := later.Traffic[name]
+		if !ok || !ok2 || b.Received < a.Received || b.Sent < a.Sent { // not there, or made anew meanwhile
+			continue
+		}
+		in += (b.Received - a.Received).Per(took)
+		out += (b.Sent - a.Sent).Per(took)
 	}
-	return used, waited, in, out
+	return in, out
 }

@@ -1,27 +1,36 @@
 package vm
 
 import (
-	"math"
+	"slices"
 	"testing"
 	"time"
 )
 
-func TestUsageBetween(t *testing.T) {
-	at := time.Unix(1000, 0)
-	a := Usage{At: at, CPU: []time.Duration{time.Second, 0}, Waits: []time.Duration{0, 0}, Received: 100, Sent: 5000}
-	b := Usage{At: at.Add(4 * time.Second), CPU: []time.Duration{3 * time.Second, 9 * time.Second},
-		Waits: []time.Duration{time.Second, 0}, Received: 4100, Sent: 1000}
-	used, waited, in, out := a.Between(b)
-	if used[0] != 0.5 || used[1] != 1 || waited[0] != 0.25 || waited[1] != 0 {
-		t.Errorf("used %v, waited %v", used, waited)
+func TestShares(t *testing.T) {
+	start := time.Unix(1000, 0)
+	a := Usage{At: start, CPU: map[int]time.Duration{1: 0, 2: time.Second, 4: 0}, Waits: map[int]time.Duration{1: time.Second}}
+	b := Usage{At: start.Add(time.Second), CPU: map[int]time.Duration{1: time.Second / 4, 2: 2010 * time.Millisecond, 3: 0},
+		Waits: map[int]time.Duration{1: 1100 * time.Millisecond}}
+	got, waited := a.Shares(b, []int{1, 2, 3, 4})
+	if want := []float64{0.25, 1, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("shares %v; want %v", got, want)
 	}
-	if in != 1000 || out != 0 { // it counts from 0 again
-		t.Errorf("in %v, out %v", in, out)
+	if want := []float64{0.1, 0, 0, 0}; !slices.Equal(waited, want) {
+		t.Errorf("of them waited %v; want %v", waited, want)
 	}
-	if used, _, in, _ := b.Between(b); used[0] != 0 || in != 0 || math.IsNaN(float64(in)) {
-		t.Errorf("in no time: %v, %v", used, in)
+	if got, _ := b.Shares(b, []int{1}); got[0] != 0 {
+		t.Errorf("in no time: %v", got)
 	}
-	if used, waited, _, _ := a.Between(Usage{At: b.At}); used != nil || waited != nil {
-		t.Errorf("from what was not told: %v, %v", used, waited)
+}
+
+func TestNetwork(t *testing.T) {
+	start := time.Unix(1000, 0)
+	a := Usage{At: start, Traffic: map[string]Traffic{"tap0": {Received: 2_000, Sent: 1_000}}}
+	b := Usage{At: start.Add(2 * time.Second), Traffic: map[string]Traffic{"tap0": {Received: 12_000, Sent: 5_000}, "tap1": {}}}
+	if in, out := a.Network(b, []string{"tap0", "tap1"}); in != 5_000 || out != 2_000 {
+		t.Errorf("in %v, out %v; want 5 kB/s and 2 kB/s", in, out)
+	}
+	if in, out := b.Network(Usage{At: b.At.Add(time.Second), Traffic: a.Traffic}, []string{"tap0"}); in != 0 || out != 0 {
+		t.Errorf("an interface made anew: in %v, out %v", in, out)
 	}
 }

@@ -103,7 +103,9 @@ func eye(ctx context.Context, s subject, step func(string)) (observe.Source, err
 		return nil, fmt.Errorf("ask %s where its memory is: %w", s.name, err)
 	}
 	var host *observe.Host
+	var here *vm.Layout
 	if err == nil {
+		here = &layout
 		if host, err = observe.NewHost(layout); err == nil {
 			err = host.Readable()
 		}
@@ -114,7 +116,7 @@ func eye(ctx context.Context, s subject, step func(string)) (observe.Source, err
 		return host, nil
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, observe.ErrGone), s.elsewhere:
 		step(fmt.Sprintf("falling back to the hypervisor's page sampling: %v", err))
-		return &observe.Sampling{Sampler: s, Samples: s.samples, Instead: err}, nil
+		return &observe.Sampling{Sampler: s, Samples: s.samples, Layout: here, Instead: err}, nil
 	}
 	return nil, err
 }

@@ -26,7 +26,7 @@ func (d *Domain) Usage(ctx context.Context) (vm.Usage, error) {
 // usage reads statistics (virConnectGetAllDomainStats). A vCPU's time is without what it waited for a core, which is its delay;
 // what libvirt calls its wait is something else. Traffic is as the guest sees it: libvirt turns a tap's counters around.
 func usage(stats rpc.Params, f Features, now time.Time) vm.Usage {
-	u := vm.Usage{At: now}
+	u := vm.Usage{At: now, CPU: map[int]time.Duration{}, Waits: map[int]time.Duration{}, Traffic: map[string]vm.Traffic{}}
 	kib := func(name string) vm.Bytes {
 		n, _ := stats.Number(name)
 		return vm.Bytes(n) * vm.KiB
@@ -40,21 +40,20 @@ func usage(stats rpc.Params, f Features, now time.Time) vm.Usage {
 	for i := range f.VCPUs {
 		ran, ok := stats.Number(fmt.Sprintf("vcpu.%d.time", i))
 		if !ok {
-			u.CPU, u.Waits = nil, nil
-			u.Unknown = append(u.Unknown, fmt.Sprintf("CPU shares are not known: libvirt tells no time of vCPU %d", i))
-			break
+			continue // one that is not plugged in
 		}
 		waited, _ := stats.Number(fmt.Sprintf("vcpu.%d.delay", i))
-		u.CPU, u.Waits = append(u.CPU, time.Duration(ran+waited)), append(u.Waits, time.Duration(waited))
+		u.CPU[i], u.Waits[i] = time.Duration(ran+waited), time.Duration(waited)
 	}
 	interfaces, _ := stats.Number("net.count")
 	for i := range interfaces {
 		in, ok := stats.Number(fmt.Sprintf("net.%d.rx.bytes", i))
 		out, also := stats.Number(fmt.Sprintf("net.%d.tx.bytes", i))
 		if !ok || !also {
-			u.Unknown = append(u.Unknown, fmt.Sprintf("network traffic is not known in full: libvirt tells none of interface %d", i))
+			u.Unknown = append(u.Unknown, fmt.Sprintf("network traffic of interface %d is not known: libvirt tells none", i))
+			continue
 		}
-		u.Received, u.Sent = u.Received+vm.Bytes(in), u.Sent+vm.Bytes(out)
+		u.Traffic[stats.Text(fmt.Sprintf("net.%d.name", i))] = vm.Traffic{Received: vm.Bytes(in), Sent: vm.Bytes(out)}
 	}
 	return u
 }

@@ -10,7 +10,7 @@ import (
 
 // Usage is what the balloon and, where the QEMU is on this host, its process tell of the VM.
 func (v *VM) Usage(ctx context.Context) (vm.Usage, error) {
-	u := vm.Usage{At: time.Now(), Unknown: []string{"CPU and network are not known: the class is from memory alone"}}
+	u := vm.Usage{At: time.Now()}
 	var balloon struct{ Actual vm.Bytes }
 	if err := v.conn.Do(ctx, "query-balloon", nil, &balloon); err == nil { // an error: the VM has none
 		u.Balloon = max(0, v.RAM-balloon.Actual)
