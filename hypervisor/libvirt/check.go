@@ -92,9 +92,7 @@ func (p *Pair) room(ctx context.Context, c *rpc.Conn, h *preflight.Host) error {
 	if err != nil && !refused(err) {
 		return err
 	}
-	if pid := c.Peer(); pid == 0 { // what only caches files is not counted as free; of another host it is not told here
-		h.Memory = 0
-	} else {
+	if c.Peer() != 0 { // what only caches files is not counted as free; of another host it is not told here
 		available, _ := procfs.Available() // where it cannot be read, what is free will do
 		h.Memory = vm.Bytes(max(int64(free), available))
 	}

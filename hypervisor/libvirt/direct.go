@@ -36,7 +36,7 @@ func (p *Pair) direct(ctx context.Context, from *rpc.Conn, flags rpc.MigrateFlag
 	there := flags &^ (rpc.AbortOnIOError | rpc.AutoConverge | rpc.ChangeProtect)
 	cookie, uri, err := to.Prepare(ctx, params, cookie, there)
 	if err != nil {
-		return p.undone(ctx, err, from.Confirm(ctx, p.id(), params, nil, flags, true))
+		return p.undone(err, from.Confirm(ctx, p.id(), params, nil, flags, true))
 	}
 	if uri != "" {
 		params = with(params, rpc.ParamURI, uri)
@@ -44,13 +44,13 @@ func (p *Pair) direct(ctx context.Context, from *rpc.Conn, flags rpc.MigrateFlag
 	named := with(params, rpc.ParamDestName, p.nameThere())
 	if params.Text(rpc.ParamURI) == "" {
 		_, finish := to.Finish(ctx, named, nil, there, true)
-		return p.undone(ctx, errors.New("the destination did not say where its QEMU listens: give the migration URI"),
+		return p.undone(errors.New("the destination did not say where its QEMU listens: give the migration URI"),
 			expected(finish), from.Confirm(ctx, p.id(), params, nil, flags, true))
 	}
 	cookie, err = from.Perform(ctx, p.id(), params, cookie, flags)
 	if err != nil {
 		_, finish := to.Finish(ctx, named, nil, there, true)
-		return p.undone(ctx, err, expected(finish))
+		return p.undone(err, expected(finish))
 	}
 	cookie, err = to.Finish(ctx, named, cookie, there, false)
 	arrived := err == nil
@@ -63,7 +63,7 @@ func (p *Pair) direct(ctx context.Context, from *rpc.Conn, flags rpc.MigrateFlag
 	if confirm := from.Confirm(ctx, p.id(), params, cookie, flags, !arrived); confirm != nil && arrived {
 		return fmt.Errorf("the VM runs at the destination, and the source was not told so: %w", confirm)
 	} else if !arrived {
-		return p.undone(ctx, err, confirm)
+		return p.undone(err, confirm)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (p *Pair) nameThere() string {
 }
 
 // undone is the error of a direct migration that failed for the reason err; more is what failed as it was undone.
-func (p *Pair) undone(_ context.Context, err error, more ...error) error {
+func (p *Pair) undone(err error, more ...error) error {
 	if !refused(err) { // a connection that is gone: libvirt ends what hung on it
 		err = fmt.Errorf("%w: %w", errGivenUp, err)
 	}
