@@ -23,7 +23,7 @@ func (p *Pair) cramped() string {
 	if err != nil {
 		return ""
 	}
-	free, err := procfs.Available()
+	free, err := procfs.Room(to)
 	if err != nil {
 		return ""
 	}
@@ -31,7 +31,7 @@ func (p *Pair) cramped() string {
 }
 
 // tight compares what the source's process holds, which is the VM's memory as far as there is any and QEMU's own, with
-// what the destination's has already and its host can give. The source's is not given back before the move is over.
+// what the destination's has already and can still get: a limit of its cgroup ends it as a host without memory does. The source's is not given back before the move is over.
 func tight(needs, has, free vm.Bytes) string {
 	if needs-has <= free {
 		return ""
