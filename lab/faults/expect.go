@@ -57,7 +57,13 @@ const (
 	untouched = "nothing was begun"
 	goesOn    = "QEMU ends by itself what walm began, unless walm recover keeps the VM at the source first"
 	ownDoing  = "the guest ended itself"
+	lastPass  = "the deadline passes; or the pass is the last one, in which QEMU answers nobody until the stream goes on, and then ends"
 )
+
+// mayBeLast says whether the pass can be the one that QEMU sends with the VM stopped.
+func mayBeLast(c Cell) bool {
+	return c.Phase == LaterPass || c.Method == vm.StopAndCopy && c.Phase == FirstPass
+}
 
 func byFault(c Cell) (Expectation, bool) {
 	switch c.Fault {
@@ -120,6 +126,9 @@ func killedDestination(c Cell) Expectation {
 	case Postcopy:
 		return ends(half, Gone)
 	}
+	if c.Fault == NoMemory && mayBeLast(c) {
+		return ends("it has much of its memory by then, and is ended when it next needs more: that may be after the move", AtSource, Gone)
+	}
 	return ends("", AtSource)
 }
 
@@ -149,6 +158,9 @@ func hungDestination(c Cell) Expectation {
 	case Postcopy:
 		return ends("it is let go again", AtDestination)
 	}
+	if mayBeLast(c) {
+		return ends(lastPass, AtSource, AtDestination)
+	}
 	return ends("the deadline passes", AtSource)
 }
 
@@ -164,6 +176,9 @@ func cut(c Cell) Expectation {
 	case Restoring:
 		return ends("the file is there already", AtDestination)
 	}
+	if mayBeLast(c) {
+		return ends(lastPass, AtSource, AtDestination)
+	}
 	return ends("", AtSource)
 }
 
@@ -173,6 +188,12 @@ func slow(c Cell) Expectation {
 		return ends("the link is back after 10 s", AtDestination)
 	case Restoring:
 		return ends("the file is there already", AtDestination)
+	}
+	if mayBeLast(c) || c.Method == vm.StopAndCopy {
+		return ends(lastPass, AtSource, AtDestination)
+	}
+	if c.Method == vm.PostCopy {
+		return ends("walm was told how fast the link is: the deadline passes, or post-copy was entered before", AtSource, AtDestination)
 	}
 	return ends("the deadline passes", AtSource)
 }

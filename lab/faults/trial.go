@@ -25,6 +25,7 @@ type Result struct {
 	Verdict  Verdict      `json:"verdict"`
 	Why      string       `json:"why,omitempty"`
 	Word     Word         `json:"word"`               // walm's, of its migration
+	Alive    bool         `json:"alive,omitempty"`    // the destination's QEMU was there when walm had ended
 	First    Found        `json:"first"`              // what was found then, the fault still there
 	Recovery *Word        `json:"recovery,omitempty"` // of walm recover, where that was the next step
 	Last     Found        `json:"last"`               // what was found in the end
@@ -97,7 +98,7 @@ func (t *trial) try(ctx context.Context, suite debian.Suite) (r Result, kept *ho
 			return r, nil, fmt.Errorf("make the fault happen: %w", err)
 		}
 	}
-	r.Word = t.word(ctx)
+	r.Word, r.Alive = t.word(ctx), t.dest.alive()
 	r.First = t.look(ctx, c.Fault != Cut && c.Fault != Cut10s)
 	if err := t.lift(); err != nil {
 		return r, nil, err
