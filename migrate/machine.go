@@ -303,8 +303,8 @@ func (m *Machine) enter(now time.Time, s State, why string) {
 		return
 	}
 	m.state = s
-	if s == Postcopying {
-		m.grew = now // there may have been no reading before
+	if m.grew.IsZero() && (s == Copying || s == Postcopying) {
+		m.grew = now // there may be no reading before, or one of nothing sent yet
 	}
 	if s != Unknown {
 		m.phase, m.fruitless = s, 0
