@@ -134,7 +134,8 @@ func TestStanding(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	found := func(s Standing) Found { return Found{Standing: s} }
-	cell := Cell{vm.PreCopy, FirstPass, KillDestination}
+	cell, ends := Cell{vm.PreCopy, FirstPass, KillDestination}, Cell{vm.Hybrid, Postcopy, KillSource}
+	stuck := Found{Standing: Hanging, Source: End{Process: "gone"}, Destination: End{Process: "running", Err: "no answer"}}
 	for name, tt := range map[string]struct {
 		r    Result
 		want Verdict
@@ -147,6 +148,8 @@ func TestJudge(t *testing.T) {
 		"twice":                 {Result{Cell: cell, Word: Word{Claim: Stayed}, First: found(Twice), Last: found(AtSource)}, Bad},
 		"corrupted":             {Result{Cell: cell, Word: Word{Claim: Stayed}, First: found(AtSource), Last: found(Corrupted)}, Bad},
 		"held and not started":  {Result{Cell: cell, Word: Word{Claim: Unsure}, First: found(HeldSource), Last: found(HeldSource)}, Left},
+		"hangs, source is gone": {Result{Cell: ends, Word: Word{Claim: Unsure}, First: stuck, Last: stuck}, Held},
+		"hangs, and need not":   {Result{Cell: cell, Word: Word{Claim: Unsure}, First: stuck, Last: stuck}, Left},
 		"safe, but elsewhere":   {Result{Cell: cell, Word: Word{Claim: Moved}, First: found(AtDestination), Last: found(AtDestination)}, Other},
 		"recover's word counts": {Result{Cell: cell, Word: Word{Claim: Silent}, First: found(HeldSource), Last: found(AtSource), Recovery: &Word{Claim: LostVM}}, Untrue},
 	} {
