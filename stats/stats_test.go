@@ -314,6 +314,14 @@ func TestWilson(t *testing.T) {
 	if lo, hi := Wilson(8, 10); math.Abs(lo-0.490) > 0.001 || math.Abs(hi-0.943) > 0.001 {
 		t.Errorf("8 of 10: %g to %g", lo, hi)
 	}
+	for _, tt := range []struct {
+		held, n int
+		lo, hi  float64
+	}{{0, 500, 0, 0.0076}, {500, 500, 0.9924, 1}, {5, 10, 0.2366, 0.7634}} {
+		if lo, hi := Wilson(tt.held, tt.n); math.Abs(lo-tt.lo) > 1e-4 || math.Abs(hi-tt.hi) > 1e-4 {
+			t.Errorf("%d of %d: %.4f to %.4f", tt.held, tt.n, lo, hi)
+		}
+	}
 	if lo, hi := Wilson(0, 0); lo != 0 || hi != 0 {
 		t.Errorf("none: %g to %g", lo, hi)
 	}

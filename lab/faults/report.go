@@ -3,10 +3,10 @@ package faults
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
+	"walm/stats"
 	"walm/vm"
 )
 
@@ -45,7 +45,10 @@ func Report(all []Result) string {
 		{"walm said something else than was found", func(r Result) bool { return r.Verdict == Untrue }},
 	} {
 		n := count(row.holds)
-		lo, hi := interval(n, len(faulted))
+		lo, hi := 0.0, 1.0
+		if len(faulted) > 0 {
+			lo, hi = stats.Wilson(n, len(faulted))
+		}
 		fmt.Fprintf(&b, "| %s | %d | %.1f–%.1f %% |\n", row.what, n, 100*lo, 100*hi)
 	}
 	b.WriteString("\n| method | phase | n | as expected |\n|---|---|---|---|\n")
@@ -73,16 +76,4 @@ func Report(all []Result) string {
 
 func oneLine(s string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", "\\|")
-}
-
-// interval is Wilson's score interval of a share, 95 %.
-func interval(k, n int) (lo, hi float64) {
-	if n == 0 {
-		return 0, 1
-	}
-	const z = 1.959964
-	share, size := float64(k)/float64(n), float64(n)
-	middle := (share + z*z/(2*size)) / (1 + z*z/size)
-	half := z / (1 + z*z/size) * math.Sqrt(share*(1-share)/size+z*z/(4*size*size))
-	return max(0, middle-half), min(1, middle+half)
 }

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"math"
 	"strings"
 	"testing"
 
@@ -28,17 +27,6 @@ func TestReport(t *testing.T) {
 	}
 	if strings.Contains(Report([]Result{good}), "| cell |") {
 		t.Error("nothing is unexpected, and a table of it is there")
-	}
-}
-
-func TestInterval(t *testing.T) {
-	for _, tt := range []struct {
-		k, n   int
-		lo, hi float64
-	}{{0, 0, 0, 1}, {0, 500, 0, 0.0076}, {500, 500, 0.9924, 1}, {5, 10, 0.2366, 0.7634}} {
-		if lo, hi := interval(tt.k, tt.n); math.Abs(lo-tt.lo) > 1e-4 || math.Abs(hi-tt.hi) > 1e-4 {
-			t.Errorf("%d of %d: %.4f to %.4f", tt.k, tt.n, lo, hi)
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"walm/measure"
 	"walm/move"
+	"walm/studies/kept"
 	"walm/vm"
 )
 
@@ -114,17 +115,9 @@ func read(path string) ([]Trial, error) {
 }
 
 func (r *results) add(t Trial) error {
-	b, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(r.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
+	err := kept.Add(r.path, t)
 	r.done[t.Key] = t
-	return errors.Join(err, f.Sync(), f.Close())
+	return err
 }
 
 func load() float64 {

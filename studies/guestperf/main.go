@@ -25,6 +25,7 @@ import (
 	"walm/lab/trial"
 	"walm/move"
 	"walm/stats"
+	"walm/studies/kept"
 )
 
 //go:embed scenario.yaml
@@ -64,7 +65,7 @@ func race(ctx context.Context, turns int, file string, command []string) error {
 				return err
 			}
 			fmt.Fprintf(os.Stderr, "%s: %d in %v\n", t.Who, t.Trials, t.Took.Round(time.Second))
-			if err := add(file, t); err != nil {
+			if err := kept.Add(file, t); err != nil {
 				return err
 			}
 		}
@@ -134,31 +135,14 @@ func walm(ctx context.Context, _ []string) (t Turn, err error) {
 	return t, err
 }
 
-func add(file string, t Turn) error {
-	text, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
 // tell prints trials per hour, turn by turn as pairs.
 func tell(file string) error {
-	text, err := os.ReadFile(file)
+	turns, err := kept.Load[Turn](file)
 	if err != nil {
 		return err
 	}
 	rates := map[string]stats.Sample{}
-	for line := range bytes.Lines(text) {
-		var t Turn
-		if err := json.Unmarshal(line, &t); err != nil {
-			return fmt.Errorf("read %s: %w", file, err)
-		}
+	for _, t := range turns {
 		rates[t.Who] = append(rates[t.Who], float64(t.Trials)/t.Took.Hours())
 	}
 	for _, who := range []string{"guestperf", "walm"} {

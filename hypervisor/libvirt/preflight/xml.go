@@ -15,7 +15,7 @@ type Size struct {
 	Value string `xml:",chardata"`
 }
 
-// Bytes is 0 for what cannot be read.
+// Bytes is an error for what is no size.
 func (s Size) Bytes() (vm.Bytes, error) {
 	units := map[string]vm.Bytes{"": vm.KiB, "b": 1, "bytes": 1, "k": vm.KiB, "kib": vm.KiB, "kb": 1e3, "m": vm.MiB,
 		"mib": vm.MiB, "mb": 1e6, "g": vm.GiB, "gib": vm.GiB, "gb": 1e9, "t": vm.TiB, "tib": vm.TiB, "tb": 1e12}
