@@ -62,7 +62,7 @@ soak: build
 # where they stopped.
 faults: build
 	./walm lab faults --at-once 4 --results faults.jsonl
-	./walm lab soak --moves 1000 --results soak.jsonl
+	./walm lab soak --moves 125 --guests 4 --qemu 7.2,10.0 --results soak.jsonl
 
 forecast: build
 	$(GO) run ./studies/first-moves forecast

@@ -20,6 +20,7 @@ import (
 type labSoak struct {
 	display
 	qemus   []string
+	guests  int
 	soak    faults.Soak
 	results string
 }
@@ -29,8 +30,8 @@ func newLabSoak() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "soak",
 		Short: "Move a guest to and fro, by every method, with faults now and then",
-		Long: `soak moves one guest to and fro between two hosts on this machine, by a method of chance, and has something go wrong in
-some of the moves. Each is judged like a cell of walm lab faults. After each it is read what is held: this program's
+		Long: `soak moves a guest to and fro between two hosts on this machine, by a method of chance, and has something go wrong in
+some of the moves; or several guests side by side. Each is judged like a cell of walm lab faults. After each it is read what is held: this program's
 memory, descriptors, threads and children, namespaces, files, and the largest memory of each walm that made a move. The
 same command goes on where it stopped. It needs root.`,
 		Example: "  walm lab soak --moves 1000",
@@ -40,8 +41,9 @@ same command goes on where it stopped. It needs root.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.IntVar(&r.soak.Moves, "moves", 1000, "so many, on each version of QEMU")
-	fs.StringSliceVar(&r.qemus, "qemu", []string{"10.0"}, "versions of QEMU, each with a guest of its own, at once")
+	fs.IntVar(&r.soak.Moves, "moves", 1000, "so many of each guest")
+	fs.StringSliceVar(&r.qemus, "qemu", []string{"10.0"}, "versions of QEMU, each with guests of its own, at once")
+	fs.IntVar(&r.guests, "guests", 1, "so many of each version, each moved in a row of its own, at once")
 	fs.Uint64Var(&r.soak.Seed, "seed", 1, "of what is drawn")
 	parsed(fs, &r.soak.Share, "faults", "SHARE", "50%", "share of the moves in which something goes wrong", percent)
 	fs.StringVar(&r.results, "results", "soak.jsonl", "file to add results to; what it has already is not done again")
@@ -65,7 +67,9 @@ func (r *labSoak) run(ctx context.Context) error {
 		if s.QEMU, err = suite(q); err != nil {
 			return err
 		}
-		soaks = append(soaks, s)
+		for s.Guest = range r.guests {
+			soaks = append(soaks, s)
+		}
 	}
 	into, err := faults.OpenResults(r.results)
 	if err != nil {
@@ -78,7 +82,7 @@ func (r *labSoak) run(ctx context.Context) error {
 		left := time.Since(began) / time.Duration(max(1, done-before)) * time.Duration(total-done)
 		r.locked(func() {
 			r.bar.Series(time.Now(), progress.Series{Done: done, Total: total, Left: left, Odd: f.Verdict != faults.Held,
-				Ended: fmt.Sprintf("move %d, %v on %s: %s %s", f.Round, f.Cell, f.QEMU, f.Verdict, f.Why)})
+				Ended: fmt.Sprintf("move %d of guest %d, %v on %s: %s %s", f.Round, f.Guest, f.Cell, f.QEMU, f.Verdict, f.Why)})
 		})
 	}
 	var all []error
@@ -101,7 +105,7 @@ func (r *labSoak) run(ctx context.Context) error {
 	if bad := faults.Unexpected(results); err == nil && len(bad) > 0 {
 		var lines []string
 		for _, f := range bad {
-			lines = append(lines, fmt.Sprintf("move %d, %v on %s: %s: %s", f.Round, f.Cell, f.QEMU, f.Verdict, f.Why))
+			lines = append(lines, fmt.Sprintf("move %d of guest %d, %v on %s: %s: %s", f.Round, f.Guest, f.Cell, f.QEMU, f.Verdict, f.Why))
 		}
 		return fail(exitFailed, "not as expected:\n%s", strings.Join(lines, "\n"))
 	}

@@ -18,6 +18,7 @@ import (
 type Soak struct {
 	Moves int
 	QEMU  debian.Suite
+	Guest int // others are moved beside it
 	Seed  uint64
 	Share float64 // of the moves that have a fault
 }
@@ -29,9 +30,9 @@ func rough() []Fault {
 		NoMemory, Panic, Reboot, Shutdown, DestSlow, DestDisorder}
 }
 
-// cell draws the n-th move's; the same seed draws the same, and another for each version of QEMU.
+// cell draws the n-th move's; the same seed draws the same, and another for each guest.
 func (s Soak) cell(n int) Cell {
-	r := rand.New(rand.NewPCG(s.Seed, uint64(n)<<8|uint64(len(s.QEMU))))
+	r := rand.New(rand.NewPCG(s.Seed+uint64(s.Guest), uint64(n)<<8|uint64(len(s.QEMU))))
 	methods := vm.Methods()
 	for {
 		m := methods[r.IntN(len(methods))]
@@ -50,7 +51,7 @@ func (s Soak) cell(n int) Cell {
 func (s Soak) Run(ctx context.Context, into *Results, spec Spec, told func(Result)) (err error) {
 	done := 0
 	for _, r := range into.Results() {
-		if r.QEMU == s.QEMU {
+		if r.QEMU == s.QEMU && r.Guest == s.Guest {
 			done = max(done, r.Round)
 		}
 	}
@@ -67,7 +68,7 @@ func (s Soak) Run(ctx context.Context, into *Results, spec Spec, told func(Resul
 		t := &trial{bench: b, cell: s.cell(n), state: state, source: at, inRow: true}
 		var r Result
 		r, at, err = t.try(ctx, s.QEMU)
-		r.Round = n
+		r.Round, r.Guest = n, s.Guest
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

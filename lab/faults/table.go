@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,26 +55,33 @@ func Summary(all []Result) string {
 	return b.String()
 }
 
-// Trend shows what was held after moves in a row: after the first ones, and ten times on the way to the last.
+// Trend shows what was held after moves in a row, of each guest: after the first one, and on the way to the last.
 func Trend(all []Result) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "QEMU\tmove\tmemory\tdescriptors\tthreads\tchildren\tnamespaces\tfiles\tstate\ta walm's memory\t")
-	by := map[debian.Suite][]Result{}
+	fmt.Fprintln(w, "QEMU\tguest\tmove\tmemory\tdescriptors\tthreads\tchildren\tnamespaces\tfiles\tstate\ta walm's memory\t")
+	type guest struct {
+		qemu debian.Suite
+		n    int
+	}
+	by := map[guest][]Result{}
 	for _, r := range all {
 		if r.Leaks != nil {
-			by[r.QEMU] = append(by[r.QEMU], r)
+			by[guest{r.QEMU, r.Guest}] = append(by[guest{r.QEMU, r.Guest}], r)
 		}
 	}
-	for _, q := range slices.Sorted(maps.Keys(by)) {
-		row := by[q]
-		every := max(1, len(row)/10)
+	const parts = 5
+	for _, g := range slices.SortedFunc(maps.Keys(by), func(a, b guest) int {
+		return cmp.Or(cmp.Compare(a.qemu, b.qemu), cmp.Compare(a.n, b.n))
+	}) {
+		row := by[g]
+		every := max(1, len(row)/parts)
 		for i, r := range row {
 			if i != 0 && (i+1)%every != 0 && i != len(row)-1 {
 				continue
 			}
 			l := r.Leaks
-			fmt.Fprintf(w, "%s\t%d\t%v\t%d\t%d\t%d\t%d\t%d\t%v\t%v\t\n", q, r.Round, l.RSS, l.Descriptors, l.Threads, l.Children,
+			fmt.Fprintf(w, "%s\t%d\t%d\t%v\t%d\t%d\t%d\t%d\t%d\t%v\t%v\t\n", g.qemu, g.n, r.Round, l.RSS, l.Descriptors, l.Threads, l.Children,
 				l.Namespaces, l.Files, l.State, r.Word.RSS)
 		}
 	}

@@ -19,7 +19,8 @@ type Result struct {
 	Cell
 	Round    int          `json:"round"`
 	QEMU     debian.Suite `json:"qemu"`
-	Walm     string       `json:"walm,omitempty"` // its version
+	Guest    int          `json:"guest,omitempty"` // of moves in a row: which of the guests that are moved side by side
+	Walm     string       `json:"walm,omitempty"`  // its version
 	At       time.Time    `json:"at"`
 	Took     float64      `json:"seconds"`
 	Verdict  Verdict      `json:"verdict"`
