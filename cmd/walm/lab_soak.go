@@ -31,9 +31,9 @@ func newLabSoak() *cobra.Command {
 		Use:   "soak",
 		Short: "Move a guest to and fro, by every method, with faults now and then",
 		Long: `soak moves a guest to and fro between two hosts on this machine, by a method of chance, and has something go wrong in
-some of the moves; or several guests side by side. Each is judged like a cell of walm lab faults. After each it is read what is held: this program's
-memory, descriptors, threads and children, namespaces, files, and the largest memory of each walm that made a move. The
-same command goes on where it stopped. It needs root.`,
+some of the moves; or several guests side by side. Each move is judged like a cell of walm lab faults. After each it is
+read what is held: this program's memory, descriptors, threads and children, namespaces, files, and the largest memory
+of each walm that made a move. The same command goes on where it stopped. It needs root.`,
 		Example: "  walm lab soak --moves 1000",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
