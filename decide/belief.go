@@ -44,9 +44,9 @@ func believe(p Plan, now time.Time, h History) belief {
 	if n := len(h.Passes); n > 1 {
 		b.at.Last = last.Began.Sub(h.Passes[n-2].Began)
 	}
-	if rate := h.rate(now); rate > 0 && (float64(rate) < slow*float64(b.Link.Bandwidth) || rate > b.Link.Bandwidth) {
+	if rate := h.rate(now); rate > 0 && (float64(rate) < slow*float64(b.Link.Free(b.Trace.NetOut)) || rate > b.Link.Bandwidth) {
 		if limit := p.Params.Bandwidth; limit == 0 || float64(rate) < slow*float64(limit) {
-			b.Link.Bandwidth = rate
+			b.Link.Bandwidth, b.Link.Beside = rate, b.Trace.NetOut // what the VM sends was beside it
 		}
 	}
 	b.wrote = wrote(p, h)

@@ -145,10 +145,10 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 			add(func(p *vm.Params) { p.Preempt = false })
 		}
 	}
-	if out := q.Trace.NetOut; m.Live() && out > q.Link.Bandwidth/10 && out < q.Link.Bandwidth*3/4 {
+	if out, whole := q.Trace.NetOut, q.Link.Whole(); m.Live() && out > whole/10 && out < whole*3/4 {
 		// What the VM's own clients leave. The cap holds while the VM runs; the limit is for when it does not.
-		spared := q.Link.Bandwidth - out
-		for _, told := range []vm.Rate{q.Link.Bandwidth, 0} {
+		spared := whole - out
+		for _, told := range []vm.Rate{whole, 0} {
 			add(func(p *vm.Params) {
 				if p.Bandwidth = spared; p.DowntimeLimit > 0 && m != vm.PostCopy {
 					p.Switchover = told

@@ -114,6 +114,7 @@ func facts() []fact {
 		}},
 		{"bandwidth", func(q Question, k float64) Question {
 			q.Link.Bandwidth *= vm.Rate(k)
+			q.Link.Beside *= vm.Rate(k)
 			q.Link.Err *= vm.Rate(k)
 			return q
 		}},

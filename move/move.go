@@ -78,6 +78,9 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 	if rec.Trace, err = r.Eye.Look(ctx); err != nil {
 		return rec, err
 	}
+	if r.Link == nil {
+		rec.Link.Beside = rec.Trace.NetOut
+	}
 	seen := rec.Trace
 	var steady bool
 	if seen.Curve, steady = observe.Clean(rec.Trace.Curve); !steady {

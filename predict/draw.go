@@ -70,17 +70,16 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 		host: h.drawn(z),
 	}
 	w.content = layout(t, w.ram-w.zero)
-	// Outgoing traffic of the VM competes with its own migration, incoming hardly; TCP shares at worst by half. Once the VM
-	// runs at the destination it is the other way round: what it sends leaves from there, and what comes to it comes on the
+	// Outgoing traffic of the VM competes with its own migration, incoming hardly. Once the VM runs at the destination it is the other way round: what it sends leaves from there, and what comes to it comes on the
 	// same stretch as its memory. Measured: of 47.8 MB/s the stream had 35.5 beside 13.0 that came in, and 59.7 of 59.7
 	// beside 16 that went out.
-	free := math.Max(float64(l.Bandwidth-t.NetOut), float64(l.Bandwidth)/2)
+	free := float64(l.Free(t.NetOut))
 	off := band * float64(l.Err)
 	if l.Source == "measured" {
 		off *= map[bool]float64{true: faster, false: slower}[band > 0]
 	}
 	w.bandwidth = math.Max(free+off, free/10)
-	w.link = math.Max(float64(l.Bandwidth)+off, float64(l.Bandwidth)/10)
+	w.link = math.Max(float64(l.Whole())+off, float64(l.Whole())/10)
 	w.switched = math.Max(w.link-float64(t.NetIn), w.link/2)
 	shifted := make(vm.Curve, len(t.Curve)) // one look's points err together: the same pages are behind all of them
 	for i, p := range t.Curve {
@@ -137,7 +136,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 		w.zero = unread(t, w.zero, w.hot, blank)
 		w.content = layout(t, w.ram-w.zero)
 	}
-	w.pace = z() * (paceVaries + paceBusy*full(w.busy) + paceNet*math.Min(1, 20*float64((t.NetIn+t.NetOut)/l.Bandwidth)))
+	w.pace = z() * (paceVaries + paceBusy*full(w.busy) + paceNet*math.Min(1, 20*float64((t.NetIn+t.NetOut)/l.Whole())))
 	times := starves(t, z())
 	w.bandwidth, w.link, w.switched = w.bandwidth/times, w.link/times, w.switched/times
 	w.host.DiskRate /= vm.Rate(times)

@@ -90,8 +90,14 @@ func (w *world) hybrid(p vm.Params) cost {
 // is 1.5 to 3 queues; 56 to 135 and 122 to 260 after passes, 3 to 6.
 const (
 	turns       = 1.8
-	preempted   = 0.5 // with a channel of their own for such pages: 18 to 50 ms at 1 Gbit/s, 36 to 64 at half of that, n = 9
 	afterPasses = 2
+)
+
+// With a channel of their own for such pages it is less: 31 to 40 ms at 500 Mbit/s without a pass, n = 8, and 53 to 115 after
+// passes, 62 in the median, n = 48.
+const (
+	preempted      = 0.35
+	preemptedLater = 0.95
 )
 
 // postcopy moves the VM with s.pending of its memory still at the source, and zero as zero pages to be named.
@@ -99,6 +105,8 @@ func (w *world) postcopy(s pass, zero vm.Bytes, p vm.Params) cost {
 	rest := s.pending/float64(vm.Page)*pageOnWire + float64(zero)/float64(vm.Page)*zeroOnWire
 	queued := w.queued * w.turns
 	switch {
+	case p.Preempt && s.sent > 0:
+		queued *= preemptedLater
 	case p.Preempt:
 		queued *= preempted
 	case s.sent > 0:

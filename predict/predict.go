@@ -106,7 +106,7 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 	if t.Phases == nil && uneven(t.Curve) {
 		out = append(out, "the VM writes now much and now little: how much it does when it is moved is not known")
 	}
-	if share := t.NetOut / l.Bandwidth; share >= 0.05 && f.Method.Live() {
+	if share := t.NetOut / l.Whole(); share >= 0.05 && f.Method.Live() {
 		out = append(out, fmt.Sprintf("it shares the link with %v that the VM sends itself, %.0f %% of it", t.NetOut, 100*share))
 	}
 	if f.Method.Postcopies() && len(t.Touched) == 0 && full(busiest(t)) > 0 {

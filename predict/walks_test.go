@@ -9,6 +9,9 @@ import (
 	"walm/vm"
 )
 
+// jumped is how many pages of a set one dirties that jumps in it at so many a second.
+func jumped(set, rate, seconds float64) float64 { return set * (1 - math.Exp(-rate*seconds/set)) }
+
 // TestWalks: curves of both kinds of writer, with the errors that a look has and the kernel's own pages on top.
 func TestWalks(t *testing.T) {
 	const content = 80_000 // pages
@@ -18,7 +21,7 @@ func TestWalks(t *testing.T) {
 	}{{10_000, 5_000}, {10_000, 40_000}, {30_000, 20_000}, {60_000, 9_000}} {
 		for name, of := range map[string]func(x float64) float64{
 			"walks": func(x float64) float64 { return math.Min(tt.set, x) },
-			"jumps": func(x float64) float64 { return tt.set * (1 - math.Exp(-x/tt.set)) },
+			"jumps": func(x float64) float64 { return jumped(tt.set, 1, x) },
 		} {
 			var c vm.Curve
 			for d := 50 * time.Millisecond; d < 7*time.Second; d *= 2 {

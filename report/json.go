@@ -38,8 +38,8 @@ func write(w io.Writer, d document) error {
 func newDocument(schema string, rec move.Record) document {
 	d := document{Schema: schema, Version: schemaVersion, Simulated: rec.Simulated, ID: rec.ID, VM: rec.VM,
 		Source: rec.Source, Target: rec.Target, When: text(rec.When), Started: moment(rec.Started), Trace: newTrace(rec.Trace),
-		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, seconds(rec.Link.RTT),
-			used(rec.Link.Queue.Seconds())},
+		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, used(float64(rec.Link.Beside)),
+			seconds(rec.Link.RTT), used(rec.Link.Queue.Seconds())},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source,
 			rulesDoc{rec.Host.Rules.Chunked, rec.Host.Rules.Synced, text(rec.Host.Rules.Source)}},

@@ -95,6 +95,7 @@ type touch struct {
 
 type linkDoc struct {
 	Bandwidth figure   `json:"bandwidth_bytes_per_second"`
+	Beside    *float64 `json:"vm_sent_beside_bytes_per_second"`
 	RTT       *float64 `json:"rtt_seconds"`
 	Queue     *float64 `json:"queue_seconds"`
 }

@@ -124,11 +124,18 @@ type Trace struct {
 // Link is the path that the migration takes.
 type Link struct {
 	Bandwidth Rate          // TCP goodput
+	Beside    Rate          `json:",omitempty"` // what the VM itself sent meanwhile, which is taken to have gone the same way
 	Err       Rate          // standard error of Bandwidth
 	RTT       time.Duration // round trip, unloaded
 	Queue     time.Duration `json:",omitempty"` // how long a packet takes to the destination while the link is full; 0: not known
 	Source    string        // "measured", "given", "assumed"
 }
+
+// Whole is what the link carries when the VM sends nothing itself.
+func (l Link) Whole() Rate { return l.Bandwidth + l.Beside }
+
+// Free is what it leaves to a stream while the VM sends so much itself. TCP shares at worst by half.
+func (l Link) Free(sends Rate) Rate { return max(l.Whole()-sends, min(l.Bandwidth, l.Whole()/2)) }
 
 // Block is a piece of guest RAM in the hypervisor's address space.
 type Block struct {

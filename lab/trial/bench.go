@@ -90,15 +90,18 @@ func (b *Bench) try(ctx context.Context, t experiment.Trial, out *results.Trial)
 	warm.before = b.seen
 	r, err := b.lab.Request(ctx, move.Request{Eye: warm, Host: predict.DefaultHost(), Policy: policy(t),
 		Tune: tune(t.Setup), Steer: follow, Step: b.Step})
-	if err == nil && r.Link == nil {
-		r.Link, err = b.link(ctx, r.Pair, t.Setup.Link)
-	}
 	if err != nil {
 		return move.Record{}, errors.Join(err, b.lab.Settle(""))
+	}
+	if known, ok := b.links[t.Setup.Link]; ok && r.Link == nil {
+		r.Link = &known
 	}
 	watched := time.Now()
 	rec, err := b.move(ctx, r, t.Setup.Limit)
 	out.WarmUp, out.Steady, b.seen = warm.took, warm.steady, warm.last
+	if err == nil && r.Link == nil {
+		b.links[t.Setup.Link] = rec.Link
+	}
 	if err != nil && rec.Started.IsZero() {
 		return rec, errors.Join(err, b.lab.Settle(""))
 	}
@@ -138,20 +141,6 @@ func (b *Bench) ready(ctx context.Context, s experiment.Setup, out *results.Tria
 	b.seen = nil
 	b.step("filling the guest's memory: " + s.Workload.String())
 	return b.lab.Do(ctx, s.Workload)
-}
-
-// link is what the hosts' link carries, metered once for each speed that it has.
-func (b *Bench) link(ctx context.Context, p move.Pair, speed vm.Rate) (*vm.Link, error) {
-	if known, ok := b.links[speed]; ok {
-		return &known, nil
-	}
-	b.step("measuring the link")
-	metered, err := p.Meter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b.links[speed] = metered
-	return &metered, nil
 }
 
 // move moves the VM, and gives up when the migration, without what precedes it, has taken longer than limit.
