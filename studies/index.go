@@ -40,6 +40,8 @@ func Index() ([]byte, error) {
 		"[libvirt-moves](libvirt-moves/README.md), moves between real libvirts, and of disks;\n"+
 		"[remote-source](remote-source/README.md), forecasts from the host and from elsewhere;\n"+
 		"[faults](faults/README.md), one thing that goes wrong in each phase of each method;\n"+
-		"[killed](killed/README.md), walm killed at random instants.\n")
+		"[killed](killed/README.md), walm killed at random instants;\n"+
+		"[kvm-hosts](kvm-hosts/README.md), moves between hosts with KVM, which are switched off on the way;\n"+
+		"[fuzzed](fuzzed/README.md), what each parser was given.\n")
 	return b.Bytes(), nil
 }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// longest is the longest turn, and what a turn of so much CPU time may take longer: a busy machine gives little of it.
+const longest = 2 * time.Minute
+
+// bench is where targets have their turns.
+type bench struct{ programs, corpus string }
+
+// ready unpacks the inputs that earlier runs kept.
+func (b bench) ready() error {
+	for _, dir := range []string{b.programs, b.corpus} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(archive); err != nil {
+		return nil // the first run
+	}
+	return said(exec.Command("tar", "--zstd", "-xf", archive, "-C", b.corpus))
+}
+
+// keep packs the inputs that all runs kept.
+func (b bench) keep() error {
+	return said(exec.Command("tar", "-I", "zstd -19", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
+		"-cf", archive, "-C", b.corpus, "."))
+}
+
+func said(c *exec.Cmd) error {
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// build makes the program of a package's tests, with what fuzzing needs to see which code an input reaches.
+func (b bench) build(ctx context.Context, t target) (string, error) {
+	program := filepath.Join(b.programs, strings.ReplaceAll(t.pkg, "/", "-"))
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	return program, said(exec.CommandContext(ctx, "go", "test", "-c", "-fuzz", ".", "-o", program, t.pkg))
+}
+
+// turn fuzzes one target for about so much CPU time: one worker, which is nearly all that takes any.
+func (b bench) turn(ctx context.Context, t target, cpu time.Duration) (Turn, error) {
+	turn := Turn{Package: t.pkg, Target: t.name, Commit: commit(), At: time.Now().UTC()}
+	program, err := b.build(ctx, t)
+	if err != nil {
+		return turn, err
+	}
+	inputs := filepath.Join(b.corpus, t.dir)
+	c := exec.CommandContext(ctx, program, "-test.run", "^$", "-test.fuzz", "^"+t.name+"$", "-test.parallel", "1",
+		"-test.fuzztime", max(cpu, time.Second).String(), "-test.fuzzcachedir", inputs)
+	c.Dir = t.dir
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // its worker ends with it
+	c.WaitDelay = 10 * time.Second
+	out, err := c.CombinedOutput()
+	if c.ProcessState == nil {
+		return turn, fmt.Errorf("fuzz %v: %w", t, err)
+	}
+	turn.CPU = (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
+	turn.Execs = executions(out)
+	kept, _ := os.ReadDir(filepath.Join(inputs, t.name)) // none yet
+	turn.Inputs = len(kept)
+	if err != nil {
+		turn.Finding = string(bytes.TrimSpace(out))
+	}
+	return turn, nil
+}
+
+var told = regexp.MustCompile(`execs: (\d+)`)
+
+// executions is the last count that a fuzzer told.
+func executions(out []byte) (n int64) {
+	if all := told.FindAllSubmatch(out, -1); len(all) > 0 {
+		n, _ = strconv.ParseInt(string(all[len(all)-1][1]), 10, 64)
+	}
+	return n
+}
+
+// commit is what is fuzzed.
+func commit() string {
+	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}

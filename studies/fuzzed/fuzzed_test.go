@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTables: CPU time adds up turn by turn, the inputs are those of the last one, and a target without a turn is told.
+func TestTables(t *testing.T) {
+	targets := []target{{"walm/a", "a", "FuzzOne"}, {"walm/a", "a", "FuzzTwo"}, {"walm/b", "b", "FuzzOne"}}
+	all := []Turn{
+		{Package: "walm/a", Target: "FuzzOne", CPU: 420, Execs: 7, Inputs: 3},
+		{Package: "walm/a", Target: "FuzzTwo", CPU: 30, Execs: 1, Inputs: 2, Finding: "panic"},
+		{Package: "walm/a", Target: "FuzzOne", CPU: 180, Execs: 5, Inputs: 4},
+		{Package: "walm/gone", Target: "FuzzOne", CPU: 999},
+	}
+	if got := spent(all, targets[0]); got != 10*time.Minute {
+		t.Errorf("it had %v", got)
+	}
+	got := tables(targets, all)
+	for _, want := range []string{"| a | FuzzOne | 10.0 | 12 | 4 | 0 |", "| a | FuzzTwo | 0.5 | 1 | 2 | 1 |", "| b | FuzzOne | 0.0 | 0 | 0 | 0 |",
+		"| **all** | 3, of which 1 had 10 CPU minutes | 10.5 | 13 | 6 | 1 |"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}
+
+// TestFind: targets are the functions of tests, wherever they are.
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "x", "y"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "package y\n\nfunc FuzzParse(f *testing.F) {\n}\n\n// func FuzzNone(\nfunc notFuzz() {}\n"
+	for _, file := range []string{"x/y/y_test.go", "x/y/y.go"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := find(dir)
+	if err != nil || len(all) != 1 || all[0].name != "FuzzParse" || !strings.HasSuffix(all[0].pkg, "x/y") {
+		t.Errorf("found %v, %v", all, err)
+	}
+}
+
+func TestExecutions(t *testing.T) {
+	out := "fuzz: elapsed: 3s, execs: 10 (3/sec), new interesting: 0 (total: 2)\nfuzz: elapsed: 6s, execs: 1234567 (3/sec)\nPASS\n"
+	if n := executions([]byte(out)); n != 1234567 {
+		t.Errorf("%d executions", n)
+	}
+	if n := executions(nil); n != 0 {
+		t.Errorf("%d executions of none", n)
+	}
+}
