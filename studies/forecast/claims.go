@@ -41,6 +41,22 @@ func claims(scopes []scope) []study.Claim {
 	return all
 }
 
+// channelClaims are about what was never forecast before: faulted pages on a channel of their own.
+func channelClaims(s scope) (all []study.Claim) {
+	claim := func(id, text, mark string, check func([]migration) study.Finding) {
+		all = append(all, study.Claim{ID: s.id + "-" + id, Text: text + ", " + s.name, Published: mark, Check: func(d study.Data) study.Finding {
+			if of := where(s.of(d), func(m migration) bool { return m.Params.Preempt }); len(of) > 0 {
+				return check(of)
+			}
+			return study.Missing(s.experiments[0])
+		}})
+	}
+	claim("DT", "median error of downtime with the channel", "at most 10 ms or 10 %", downtime)
+	claim("loss", "median error of service loss with the channel", "at most 20 %", atMost(loss, 0.5, 0.2))
+	claim("loss-in", "intervals of service loss with the channel hold what is measured", "80 and 95 %, within 5 points", cover(loss))
+	return all
+}
+
 // leastError compares the other forecasters on pre-copy, which is all that most of them know.
 func leastError(of []migration, others []forecaster) study.Finding {
 	ours := errors(where(of, func(m migration) bool { return m.Method == vm.PreCopy }), tmt)

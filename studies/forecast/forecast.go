@@ -66,18 +66,19 @@ func learned(all []migration) []migration {
 
 // experiments are the names under which the study's results are found.
 func experiments() []string {
-	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "crowded", "crowded2", "crowded3"}
+	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "crowded", "crowded2", "crowded3"}
 }
 
 // Study is the question, its experiments, and what they answer.
 func Study() study.Study {
 	all := scopes()
+	channel := scope{"P", "as written down before, of post-copy and hybrid with a channel for faulted pages and without", forecasters()[0], []string{"preempt"}, false}
 	s := study.Study{
 		Name:   "forecast",
 		Title:  "How far off the forecasts are",
 		Files:  files,
-		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
-		Claims: claims(all),
+		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
+		Claims: append(claims(all), channelClaims(channel)...),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
 			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt, tested(all))},
@@ -88,7 +89,7 @@ func Study() study.Study {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
 	fs := forecasters()
-	s.Tables = append(s.Tables,
+	s.Tables = append(s.Tables, byChannel(channel), byWorkload(channel),
 		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}, false}),
 		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],
 			[]string{"crowded2", "crowded3"}, false}),

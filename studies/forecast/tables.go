@@ -47,6 +47,26 @@ func byMethod(s scope) study.Table {
 	}
 }
 
+// byChannel tells moves with a channel of their own for faulted pages from those without.
+func byChannel(s scope) study.Table {
+	return study.Table{
+		Caption: "Errors by method and channel, " + s.name,
+		Head:    scoreHead("method"),
+		Rows: func(d study.Data) [][]string {
+			var rows [][]string
+			for _, method := range []vm.Method{vm.PostCopy, vm.Hybrid} {
+				for _, preempt := range []bool{true, false} {
+					of := where(s.of(d), func(m migration) bool { return m.Method == method && m.Params.Preempt == preempt })
+					if len(of) > 0 {
+						rows = append(rows, score(fmt.Sprintf("%s, %s", method, map[bool]string{true: "with", false: "without"}[preempt]), of))
+					}
+				}
+			}
+			return rows
+		},
+	}
+}
+
 func byWorkload(s scope) study.Table {
 	return study.Table{
 		Caption: "Errors by workload, over all methods, " + s.name,
