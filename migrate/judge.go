@@ -7,7 +7,7 @@ type known struct {
 	offline       bool
 	givenUp       bool // the VM is to stay at the source
 	postcopy      bool // ActPostcopy was asked for: it may have been taken even if it was refused
-	copied        bool // offline: the destination's host has the whole state file
+	saved         bool // offline: the state file is whole, whether its QEMU lives or not
 	restored      bool // offline: the destination has the whole state
 	resumed       bool // offline: ActResume was asked for
 	resumeRefused bool // offline: and refused
@@ -94,8 +94,8 @@ func (k known) judgeOffline(src, dst vm.End) (verdict, string) {
 			return startThere, "the source has ended, and the destination has all of the VM"
 		case src.Run == vm.RunStateGone && fresh && k.restored && dst.Run == vm.RunStateUnknown:
 			return silent, "the source has ended and the destination does not answer" + words(dst)
-		case src.Run == vm.RunStateGone && fresh && k.copied && !k.restored && dst.Run != vm.RunStateGone:
-			return underWay, "" // the destination has all it needs
+		case src.Run == vm.RunStateGone && fresh && k.saved && !k.restored && dst.Run != vm.RunStateGone:
+			return underWay, "" // what the destination needs is on its way, unless the host is dead too: then that fails
 		case src.Run == vm.RunStateGone:
 			return lost, "the source has ended before the destination had the VM; a state file, if there is one, is kept" +
 				words(src)

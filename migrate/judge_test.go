@@ -17,7 +17,7 @@ func TestJudge(t *testing.T) {
 	for bits := range 1 << 9 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
 		k := known{offline: on(0), givenUp: on(1), postcopy: on(2), restored: on(3), resumed: on(4), resumeRefused: on(5),
-			returned: on(6), ran: on(7), failedThere: on(8), copied: on(3)}
+			returned: on(6), ran: on(7), failedThere: on(8), saved: on(3)}
 		for _, sr := range runs {
 			for _, ss := range statuses {
 				for _, dr := range runs {

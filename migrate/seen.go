@@ -87,10 +87,10 @@ func (m *Machine) done(now time.Time, e vm.Event) []vm.Act {
 		m.abandon(now, false, e.Err)
 		return m.look(now)
 	case step == vm.ActSave:
+		m.saved = true
 		m.enter(now, Transferring, "the state is saved")
 		return []vm.Act{m.act(vm.ActCopy)}
 	case step == vm.ActCopy:
-		m.copied = true
 		m.enter(now, Restoring, "the state file is at the destination's host")
 		return []vm.Act{m.act(vm.ActRestore)}
 	}

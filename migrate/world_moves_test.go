@@ -157,8 +157,8 @@ func (w *world) offlineMoves(add, bad func(bool, string, func(*world))) {
 		w.src.status = vm.StatusFailed
 		done(w, vm.ActSave, "disk full")
 	})
-	add(w.job == vm.ActCopy && !src.gone && !w.cut, "copied", func(w *world) { w.file = 2; done(w, vm.ActCopy, "") })
-	add(w.job == vm.ActCopy && (src.gone || w.cut), "copy fails", func(w *world) { done(w, vm.ActCopy, "no link") })
+	add(w.job == vm.ActCopy && !w.cut, "copied", func(w *world) { w.file = 2; done(w, vm.ActCopy, "") })
+	add(w.job == vm.ActCopy && (src.gone || w.cut), "copy fails", func(w *world) { done(w, vm.ActCopy, "no link, or no host") })
 	add(w.job == vm.ActSave && src.gone, "save ends", func(w *world) { done(w, vm.ActSave, "source gone") })
 	add(w.job == vm.ActRestore && !dst.gone, "restored", func(w *world) {
 		w.file, w.all = 3, true

@@ -339,6 +339,9 @@ func (w *world) truth(s State) string {
 		if !w.src.gone && !w.dstRan {
 			return "lost, but the source has a good copy"
 		}
+		if w.file == 1 && w.job == vm.ActCopy && !w.dst.gone && !w.stale && !w.cancels {
+			return "lost, but the state file is whole and on its way"
+		}
 	case Unknown:
 		// A look that cannot tell: an end is mute, or the VM was given away to a destination that has gone.
 		given := w.dstRan || w.src.gone || w.method == vm.Offline || w.src.status == vm.StatusCompleted ||
