@@ -89,15 +89,15 @@ func (w *world) hybrid(p vm.Params) cost {
 // start. Measured, for guests of 0.3 and 0.5 GiB: 38 to 106 ms at 119 MB/s and 71 to 161 at 60 MB/s without a pass, which
 // is 1.5 to 3 queues; 56 to 135 and 122 to 260 after passes, 3 to 6.
 const (
-	turns       = 1.8
+	turns       = 1.9
 	afterPasses = 2
 )
 
-// With a channel of their own for such pages it is less: 31 to 40 ms at 500 Mbit/s without a pass, n = 8, and 53 to 115 after
-// passes, 62 in the median, n = 48.
+// With a channel of their own for such pages it is less: 19 to 21 ms at 900 Mbit/s, 31 to 40 at 500 and 38 to 44 at 400 without a
+// pass, n = 20; 35 to 77, 53 to 115 and 72 to 155 after passes, n = 58.
 const (
-	preempted      = 0.35
-	preemptedLater = 0.95
+	preempted      = 0.6
+	preemptedLater = 1.4
 )
 
 // postcopy moves the VM with s.pending of its memory still at the source, and zero as zero pages to be named.

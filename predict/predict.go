@@ -17,7 +17,7 @@ func DefaultHost() Host {
 	return Host{
 		Setup:        12 * time.Millisecond,
 		Switchover:   3 * time.Millisecond,
-		Handover:     20 * time.Millisecond,
+		Handover:     7 * time.Millisecond,
 		Finish:       4 * time.Millisecond,
 		FaultService: time.Millisecond,
 		DiskRate:     400e6,

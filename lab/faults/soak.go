@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"walm/internal/procfs"
 	"walm/lab/debian"
 	"walm/vm"
 )
@@ -106,19 +107,12 @@ type Reading struct {
 
 func (b *Bench) reading(state string) *Reading {
 	r := new(Reading)
-	text, _ := os.ReadFile("/proc/self/status") // what cannot be read is 0, and stands out
-	for line := range strings.Lines(string(text)) {
-		var n int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &n); err == nil {
-			r.RSS = vm.Bytes(n) * vm.KiB
-		}
-		if _, err := fmt.Sscanf(line, "Threads: %d", &n); err == nil {
-			r.Threads = int(n)
-		}
-	}
+	resident, _ := procfs.Resident(os.Getpid()) // what cannot be read is 0, and stands out
+	r.RSS = vm.Bytes(resident)
 	r.Descriptors = entries("/proc/self/fd", "")
 	r.Namespaces = entries("/run/netns", "walm-"+b.id+"-")
 	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	r.Threads = len(tasks)
 	for _, task := range tasks {
 		text, _ := os.ReadFile(task)
 		r.Children += len(strings.Fields(string(text)))

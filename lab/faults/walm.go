@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"walm/internal/procfs"
 	"walm/vm"
 )
 
@@ -49,6 +50,7 @@ type program struct {
 	mu    sync.Mutex
 	lines []string
 	steps []string
+	most  vm.Bytes // that it had resident when it said something: what the kernel tells at its end is its parent's, if that had more
 }
 
 // run starts walm.
@@ -92,8 +94,10 @@ func (b *Bench) runBy(start func(*program) error, args ...string) (*program, err
 
 func (p *program) said(line string) {
 	var l struct{ Kind, Step string }
+	resident, _ := procfs.Resident(p.cmd.Process.Pid) // 0 of one that has ended
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.most = max(p.most, vm.Bytes(resident))
 	if json.Unmarshal([]byte(line), &l) == nil && l.Kind != "" {
 		if l.Kind == "step" {
 			p.steps = append(p.steps, l.Step)
@@ -152,15 +156,13 @@ func (p *program) await(ctx context.Context, patience time.Duration) Word {
 
 func (p *program) word(killed bool) Word {
 	w := Word{Took: time.Since(p.began).Seconds(), Killed: killed}
-	if u, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		w.RSS = vm.Bytes(u.Maxrss) * vm.KiB
-	}
 	var exit *exec.ExitError
 	if errors.As(p.err, &exit) {
 		w.Exit = exit.ExitCode()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	w.RSS = p.most
 	w.Lines = p.lines[max(0, len(p.lines)-6):]
 	w.Claim = claim(w.Exit, strings.Join(p.lines, "\n"))
 	return w
