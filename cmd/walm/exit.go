@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 
 	"walm/decide"
 	"walm/measure"
@@ -59,7 +62,7 @@ func interrupted(err error) error {
 
 // exitCode prints err for people and gives its exit code. An outcome that was printed already has an empty message.
 func exitCode(err error, stderr io.Writer) int {
-	if err == nil {
+	if err == nil || enough(err) {
 		return exitDone
 	}
 	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
@@ -73,6 +76,12 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitRefused
 	}
 	return exitUsage
+}
+
+// enough says that nothing is amiss but that the reader of standard output has gone away, as head does.
+func enough(err error) bool {
+	var pipe *fs.PathError
+	return errors.As(err, &pipe) && pipe.Path == os.Stdout.Name() && errors.Is(pipe, syscall.EPIPE) && err.Error() == pipe.Error()
 }
 
 // outcome is the exit code of a move that was carried out; nil where the VM moved.
