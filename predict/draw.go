@@ -70,9 +70,9 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 		host: h.drawn(z),
 	}
 	w.content = layout(t, w.ram-w.zero)
-	// Outgoing traffic of the VM competes with its own migration, incoming hardly. Once the VM runs at the destination it is the other way round: what it sends leaves from there, and what comes to it comes on the
-	// same stretch as its memory. Measured: of 47.8 MB/s the stream had 35.5 beside 13.0 that came in, and 59.7 of 59.7
-	// beside 16 that went out.
+	// Outgoing traffic of the VM competes with its own migration, incoming hardly. Once the VM runs at the destination it is the
+	// other way round: what it sends leaves from there, and what comes to it comes on the same stretch as its memory. Measured: of
+	// 47.8 MB/s the stream had 35.5 beside 13.0 that came in, and 59.7 of 59.7 beside 16 that went out.
 	free := float64(l.Free(t.NetOut))
 	off := band * float64(l.Err)
 	if l.Source == "measured" {

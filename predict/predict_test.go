@@ -108,7 +108,7 @@ func TestTrafficCompetes(t *testing.T) {
 }
 
 // TestMeteredBesideTraffic: a link measured while the VM sent over it has left the stream what it will leave it, and carries more
-// once the VM stands still. (Taking the traffic off once more made forecasts 20 % too long: 16 of them.)
+// once the VM stands still. (Taking the traffic off once more made forecasts 20 % too long.)
 func TestMeteredBesideTraffic(t *testing.T) {
 	trace := looked()
 	trace.ZeroErr, trace.NetOut, trace.Curve = 0, 20e6, nil
