@@ -36,6 +36,9 @@ const (
 // lately is over how long the rate is read between boundaries: a dip of seconds must not pass for a link that collapsed.
 const lately = 8 * time.Second
 
+// free is what the link was to leave to the stream beside the VM's own traffic.
+func (h History) free() vm.Rate { return h.Before.Link.Free(h.Before.Trace.NetOut) }
+
 // believe needs h.Before and one pass.
 func believe(p Plan, now time.Time, h History) belief {
 	b := belief{Before: *h.Before, wrote: 1}
@@ -44,7 +47,7 @@ func believe(p Plan, now time.Time, h History) belief {
 	if n := len(h.Passes); n > 1 {
 		b.at.Last = last.Began.Sub(h.Passes[n-2].Began)
 	}
-	if rate := h.rate(now); rate > 0 && (float64(rate) < slow*float64(b.Link.Free(b.Trace.NetOut)) || rate > b.Link.Bandwidth) {
+	if rate := h.rate(now); rate > 0 && (rate < slow*h.free() || rate > b.Link.Bandwidth) {
 		if limit := p.Params.Bandwidth; limit == 0 || float64(rate) < slow*float64(limit) {
 			b.Link.Bandwidth, b.Link.Beside = rate, b.Trace.NetOut // what the VM sends was beside it
 		}

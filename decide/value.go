@@ -141,10 +141,10 @@ func ending(f predict.Forecast) string {
 
 // news is what differs from the look before the move.
 func (b belief) news(h History) string {
-	link := float64(b.Link.Bandwidth) / float64(h.Before.Link.Bandwidth)
+	link := float64(b.Link.Bandwidth / h.free())
 	switch {
 	case link < slow:
-		return fmt.Sprintf("the link carries %.2g of what it was measured at (%v)", link, b.Link.Bandwidth)
+		return fmt.Sprintf("the link carries %.2g of what was expected of it (%v)", link, b.Link.Bandwidth)
 	case b.wrote > 1.1 || b.wrote < 0.9:
 		return fmt.Sprintf("the VM writes %.2g times what it was seen to", b.wrote)
 	}
@@ -188,7 +188,7 @@ const collapsed = 0.5
 // to send is a saw-tooth, but it does not make up for these.
 func between(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	b := believe(p, now, h)
-	slowed := b.Link.Bandwidth < vm.Rate(collapsed*float64(h.Before.Link.Bandwidth))
+	slowed := b.Link.Bandwidth < collapsed*h.free()
 	if p.Forced || !slowed && pol.Deadline == 0 {
 		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("pass %d is under way", h.Passes[len(h.Passes)-1].N)}
 	}

@@ -75,7 +75,33 @@ func (h *Host) args(clock time.Time) []string {
 }
 
 // On switches the host on, with the clock that args says, and returns once ssh leads into it.
-func (h *Host) On(ctx context.Context, clock time.Time) error {
+func (h *Host) On(ctx context.Context, clock time.Time) (err error) {
+	began := time.Now()
+	for range boots {
+		within, cancel := context.WithTimeoutCause(ctx, bootsWithin, errHangs)
+		now := clock
+		if !clock.IsZero() {
+			now = clock.Add(time.Since(began))
+		}
+		err = h.boot(within, now)
+		hangs := errors.Is(context.Cause(within), errHangs)
+		cancel()
+		if err == nil || !hangs {
+			return err
+		}
+	}
+	return err
+}
+
+// A boot takes 10 to 40 s. Emulated, it sometimes never ends: the kernel waits for a timer, and was seen to after six minutes.
+const (
+	boots       = 3
+	bootsWithin = 3 * time.Minute
+)
+
+var errHangs = errors.New("it did not come up within " + bootsWithin.String())
+
+func (h *Host) boot(ctx context.Context, clock time.Time) error {
 	log, err := os.Create(filepath.Join(h.pair.Dir, h.Target()+".log"))
 	if err != nil {
 		return err
@@ -124,7 +150,7 @@ func (h *Host) await(ctx context.Context) error {
 		case <-h.ended:
 			return errors.New("its QEMU has ended")
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
