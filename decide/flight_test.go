@@ -30,7 +30,11 @@ func looked() *Before {
 // fly plays passes in steps of 50 ms until the rest fits, something else than to go on is decided, or two minutes are
 // over. It polls once a second. Everything decided is returned.
 func (f flight) fly(p Plan, pol Policy) (all []Adjustment, took time.Duration) {
-	h := History{Started: began, Link: link, RAM: 4 * gb, Before: looked()}
+	return f.flyFrom(looked(), p, pol)
+}
+
+func (f flight) flyFrom(before *Before, p Plan, pol Policy) (all []Adjustment, took time.Duration) {
+	h := History{Started: began, Link: before.Link.Bandwidth, RAM: 4 * gb, Before: before}
 	var sent, dirty float64
 	remaining, n := float64(4*gb), 0
 	boundary := func(at time.Duration) {
@@ -138,5 +142,24 @@ func TestFlights(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOwnTraffic: of a VM that sends over the link itself the stream gets what that leaves. It is no link that has collapsed, and
+// not charged a second time.
+func TestOwnTraffic(t *testing.T) {
+	before := looked()
+	before.Trace.NetOut = 60 * mb
+	plan := Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
+	plan.Params.Postcopy = true
+	plan.Forecast = predict.Method(vm.PreCopy, plan.Params, before.Trace, before.Link, before.Host)
+	steady := func(r vm.Rate) func(time.Duration) vm.Rate { return func(time.Duration) vm.Rate { return r } }
+	all, took := flight{steady(20 * mb), steady(47 * mb)}.flyFrom(before, plan, Policy{})
+	last := all[len(all)-1]
+	if last.Move != GoOn {
+		t.Errorf("%s after %v: %s", last.Move, took, last.Reason)
+	}
+	if off := last.Off; off < -0.15 || off > 0.15 {
+		t.Errorf("%.0f %% off at the end: %s", 100*off, last.Reason)
 	}
 }
