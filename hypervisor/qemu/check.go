@@ -77,6 +77,13 @@ func (p *Pair) Check(whole context.Context) ([]Finding, error) {
 	if src.Machine == dst.Machine && src.RAM == dst.RAM { // or the blocks differ for that
 		all = append(all, p.otherBlocks(ctx)...)
 	}
+	types, err := p.lacks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(types) > 0 {
+		found("the destination has no %s, which the VM has", mendDevices, strings.Join(types, ", "))
+	}
 	if _, _, err := net.SplitHostPort(p.Listen); err != nil {
 		found("%q is no address for the destination to listen on", "give --listen HOST:PORT", p.Listen)
 	}

@@ -118,7 +118,7 @@ func (f *fake) serve(p *qmptest.Peer) {
 
 func (f *fake) answer(c qmptest.Command) (any, error) {
 	f.mu.Lock()
-	if !strings.HasPrefix(c.Name, "query-") {
+	if !strings.HasPrefix(c.Name, "query-") && c.Name != "qom-list" {
 		f.sent = append(f.sent, strings.TrimSpace(c.Name+" "+string(c.Arguments)))
 	}
 	if on := f.on[c.Name]; on != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,8 +35,10 @@ type Pair struct {
 	undo     undo.List // what ActRelease gives back, last first
 	postcopy bool      // ActPostcopy was issued: nothing may be cancelled
 	offline  *offline
-	folder   string  // of the next offline move's state file, once it has a name
-	mirror   *mirror // nil: no disks are copied, or the VM moves offline
+	folder   string         // of the next offline move's state file, once it has a name
+	mirror   *mirror        // nil: no disks are copied, or the VM moves offline
+	given    map[string]int // devices of the source's and the destination's when they were compared last; nil: not told
+	has      map[string]int
 }
 
 // NewPair begins to watch both ends. Close ends that.
@@ -155,7 +158,15 @@ func (p *Pair) start(ctx context.Context, params vm.Params) error {
 		p.begin(m, params)
 		return nil
 	}
-	return p.migrate(ctx)
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	if late, err := p.plugged(ctx); err != nil {
+		return err
+	} else if len(late) > 0 {
+		return fmt.Errorf("a device was plugged in that the destination does not have: %s", strings.Join(late, ", "))
+	}
+	return nil
 }
 
 // cancel never reaches a QEMU in post-copy: 7.2 answers {} and destroys the VM.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"walm/vm"
 )
@@ -136,6 +137,11 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 		return err
 	case run != vm.RunStateRunning:
 		return fmt.Errorf("the VM is not running but %s", run)
+	}
+	if types, err := p.lacks(ctx); err != nil {
+		return err
+	} else if len(types) > 0 {
+		return fmt.Errorf("the destination has no %s, which the VM has: %s", strings.Join(types, ", "), mendDevices)
 	}
 	if err := p.encrypt(ctx); err != nil { // first, so that release takes the objects away last, when nothing names them
 		return err
