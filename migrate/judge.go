@@ -14,6 +14,7 @@ type known struct {
 	returned      bool // the source runs or ran the VM again after a stop, or was told to
 	ran           bool // the destination has run
 	failedThere   bool // the destination said that it failed
+	untouched     bool // nothing was done to the VM: a stopped one was stopped by its owner
 }
 
 // verdict is what a look means.
@@ -139,6 +140,8 @@ func (k known) judgeLive(src, dst vm.End) (verdict, string) {
 	loaded := standsReady(dst) && dst.Status == vm.StatusCompleted
 	loading := alive(dst) && !failed && dst.Status != vm.StatusNone && dst.Status != vm.StatusSetup
 	switch {
+	case k.untouched && src.Run == vm.RunStateRunning: // whatever its status tells is of an earlier migration, or of someone else's
+		return atSource, guest(src.Run)
 	case src.Run == vm.RunStateUnknown || src.Status == "" && src.Run == vm.RunStateRunning:
 		return silent, "the source does not answer" + words(src)
 

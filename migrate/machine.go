@@ -49,7 +49,6 @@ type core struct {
 	ended bool
 	recovery
 	before    verdict // of the last look
-	untouched bool    // nothing was done to the VM: a stopped one was stopped by its owner
 	stop      bool    // an interrupt is waiting for the end of a switch
 	willed    bool    // it was given up because someone wanted it, not because it failed
 	looking   bool    // a Look is unanswered
