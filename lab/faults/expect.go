@@ -89,7 +89,7 @@ func byFault(c Cell) (Expectation, bool) {
 	case Panic, Shutdown:
 		return ends(ownDoing, Gone), true
 	case Hotplug:
-		return ends("the destination lacks the device, and refuses the stream", AtSource), c.Phase == Before
+		return ends("the destination lacks the device, and walm refuses to begin", AtSource), c.Phase == Before
 	case SourceWrong, SourceMute, DestWrong, DestMute:
 		return ends("walm cannot lead what it cannot ask: it gives up, or QEMU ends what was begun", AtSource, AtDestination),
 			c.Phase != Postcopy

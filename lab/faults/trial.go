@@ -181,7 +181,9 @@ func (t *trial) prepare(ctx context.Context, suite debian.Suite) (err error) {
 func (c Cell) deadline() time.Duration {
 	switch c.Fault {
 	case HangDestination, Cut, Slow:
-		return deadline
+		if c.Phase != Postcopy { // which no deadline ends
+			return deadline
+		}
 	}
 	return plenty
 }
