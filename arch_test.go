@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 	"lab/process":    {"internal/procfs"},
 	"lab/storage":    {"vm", "hypervisor/qemu", "lab/debian", "lab/experiment", "lab/guest/load", "lab/netlab"},
 	"lab/vmhost":     {"vm", "lab/debian", "lab/guest", "lab/hosts", "lab/netlab"},
-	"lab/faults":     {"vm", "stats", "journal", "migrate", "measure", "move", "lab", "lab/...", "hypervisor/..."},
+	"lab/faults":     {"vm", "stats", "journal", "migrate", "measure", "move", "lab", "lab/...", "hypervisor/...", "internal/procfs"},
 	"lab/trial":      {"..."}, // runs the plan on the lab
 	"lab/guest/...":  {"vm", "lab/guest", "lab/guest/..."},
 	"cmd/walm":       {"..."},
