@@ -14,10 +14,10 @@ func TestJudge(t *testing.T) {
 	statuses := []vm.Status{"", vm.StatusNone, vm.StatusSetup, vm.StatusActive, vm.StatusDevice, vm.StatusPostcopyActive,
 		vm.StatusPostcopyPaused, vm.StatusCompleted, vm.StatusFailed, vm.StatusCancelling, vm.StatusCancelled}
 	n := 0
-	for bits := range 1 << 9 {
+	for bits := range 1 << 10 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
 		k := known{offline: on(0), givenUp: on(1), postcopy: on(2), restored: on(3), resumed: on(4), resumeRefused: on(5),
-			returned: on(6), ran: on(7), failedThere: on(8), saved: on(3)}
+			returned: on(6), ran: on(7), failedThere: on(8), saved: on(3) || on(9), untouched: on(9)}
 		for _, sr := range runs {
 			for _, ss := range statuses {
 				for _, dr := range runs {

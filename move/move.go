@@ -78,7 +78,7 @@ func Advise(ctx context.Context, r Request) (Record, error) {
 	if rec.Trace, err = r.Eye.Look(ctx); err != nil {
 		return rec, err
 	}
-	if r.Link == nil {
+	if r.Link == nil { // it was measured while the VM sent what the look has seen
 		rec.Link.Beside = rec.Trace.NetOut
 	}
 	seen := rec.Trace

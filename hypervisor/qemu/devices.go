@@ -42,7 +42,7 @@ func (v *VM) devices(ctx context.Context, folders ...string) (map[string]int, er
 
 // lacks lists the types of devices of which the source was given more than the destination has. QEMU finds out when it
 // loads their state, the last thing of all: pre-copy then fails, and the VM stays; post-copy has handed it over by then, and
-// no QEMU up to 10.1 takes it back: lost, twice in two tries on 7.2.
+// 7.2 did not take it back: lost, twice in two tries.
 func (p *Pair) lacks(ctx context.Context) ([]string, error) {
 	given, err := p.Source.devices(ctx, named, unnamed)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,10 +80,18 @@ func (p *Pair) begin(m *mirror, params vm.Params) {
 	})
 }
 
+// migrate begins the migration. After an error it may have begun.
 func (p *Pair) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return p.Source.conn.Do(ctx, "migrate", map[string]string{"uri": "tcp:" + p.Listen}, nil)
+	if err := p.Source.conn.Do(ctx, "migrate", map[string]string{"uri": "tcp:" + p.Listen}, nil); err != nil {
+		return err
+	}
+	late, err := p.plugged(ctx)
+	if err == nil && len(late) > 0 {
+		err = fmt.Errorf("a device was plugged in that the destination does not have: %s", strings.Join(late, ", "))
+	}
+	return err
 }
 
 // catchUp returns once the destination's disks are as the source's, and stay so.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -158,15 +157,7 @@ func (p *Pair) start(ctx context.Context, params vm.Params) error {
 		p.begin(m, params)
 		return nil
 	}
-	if err := p.migrate(ctx); err != nil {
-		return err
-	}
-	if late, err := p.plugged(ctx); err != nil {
-		return err
-	} else if len(late) > 0 {
-		return fmt.Errorf("a device was plugged in that the destination does not have: %s", strings.Join(late, ", "))
-	}
-	return nil
+	return p.migrate(ctx)
 }
 
 // cancel never reaches a QEMU in post-copy: 7.2 answers {} and destroys the VM.
