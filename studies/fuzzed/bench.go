@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// longest is the longest turn, and what a turn of so much CPU time may take longer: a busy machine gives little of it.
+// longest is the longest turn.
 const longest = 2 * time.Minute
 
 // bench is where targets have their turns.
@@ -26,17 +26,11 @@ func (b bench) ready() error {
 			return err
 		}
 	}
-	if _, err := os.Stat(archive); err != nil {
-		return nil // the first run
-	}
-	return said(exec.Command("tar", "--zstd", "-xf", archive, "-C", b.corpus))
+	return unpack(archive, b.corpus)
 }
 
 // keep packs the inputs that all runs kept.
-func (b bench) keep() error {
-	return said(exec.Command("tar", "-I", "zstd -19", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner",
-		"-cf", archive, "-C", b.corpus, "."))
-}
+func (b bench) keep() error { return pack(b.corpus, archive) }
 
 func said(c *exec.Cmd) error {
 	if out, err := c.CombinedOutput(); err != nil {
@@ -54,8 +48,8 @@ func (b bench) build(ctx context.Context, t target) (string, error) {
 	return program, said(exec.CommandContext(ctx, "go", "test", "-c", "-fuzz", ".", "-o", program, t.pkg))
 }
 
-// turn fuzzes one target for about so much CPU time: one worker, which is nearly all that takes any.
-func (b bench) turn(ctx context.Context, t target, cpu time.Duration) (Turn, error) {
+// turn fuzzes one target for so long, with one worker, which is nearly all that takes CPU time. On a busy machine it gets less.
+func (b bench) turn(ctx context.Context, t target, span time.Duration) (Turn, error) {
 	turn := Turn{Package: t.pkg, Target: t.name, Commit: commit(), At: time.Now().UTC()}
 	program, err := b.build(ctx, t)
 	if err != nil {
@@ -63,7 +57,7 @@ func (b bench) turn(ctx context.Context, t target, cpu time.Duration) (Turn, err
 	}
 	inputs := filepath.Join(b.corpus, t.dir)
 	c := exec.CommandContext(ctx, program, "-test.run", "^$", "-test.fuzz", "^"+t.name+"$", "-test.parallel", "1",
-		"-test.fuzztime", max(cpu, time.Second).String(), "-test.fuzzcachedir", inputs)
+		"-test.fuzztime", max(span, time.Second).String(), "-test.fuzzcachedir", inputs)
 	c.Dir = t.dir
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // its worker ends with it
 	c.WaitDelay = 10 * time.Second

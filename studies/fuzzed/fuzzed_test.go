@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,5 +55,28 @@ func TestExecutions(t *testing.T) {
 	}
 	if n := executions(nil); n != 0 {
 		t.Errorf("%d executions of none", n)
+	}
+}
+
+// TestArchive: what was packed is unpacked, and a first run has nothing to unpack.
+func TestArchive(t *testing.T) {
+	from, to, file := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "corpus.tar.zst")
+	if err := unpack(file, to); err != nil {
+		t.Fatalf("no archive: %v", err)
+	}
+	want := map[string]string{"a/FuzzOne/1": "go test fuzz v1\n", "a/b/FuzzTwo/2": strings.Repeat("x", 1<<16)}
+	for name, text := range want {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(from, name)), 0o755),
+			os.WriteFile(filepath.Join(from, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(pack(from, file), unpack(file, to)); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range want {
+		if got, err := os.ReadFile(filepath.Join(to, name)); err != nil || string(got) != text {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
 	}
 }
