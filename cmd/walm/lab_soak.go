@@ -53,6 +53,9 @@ of each walm that made a move. The same command goes on where it stopped. It nee
 }
 
 func (r *labSoak) run(ctx context.Context) error {
+	if r.guests < 1 {
+		return fmt.Errorf("--guests %d: one at least is moved", r.guests)
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
