@@ -48,6 +48,28 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestSchedule: the one that had least has its turn first, nobody has two at once, and there is an end.
+func TestSchedule(t *testing.T) {
+	a, b, c := target{"walm/a", "a", "FuzzA"}, target{"walm/b", "b", "FuzzB"}, target{"walm/bc", "bc", "FuzzC"}
+	s := schedule{targets: []target{a, b, c}, each: 10 * time.Minute, busy: map[target]bool{},
+		all: []Turn{{Package: a.pkg, Target: a.name, CPU: 540}, {Package: c.pkg, Target: c.name, CPU: 600}}}
+	if next, span := s.next(); next != b || span != longest {
+		t.Errorf("first %v for %v", next, span)
+	}
+	if next, span := s.next(); next != a || span != time.Minute {
+		t.Errorf("then %v for %v", next, span)
+	}
+	if next, span := s.next(); span > 0 {
+		t.Errorf("then %v for %v, who is at it or had its time", next, span)
+	}
+	if got := below(s.targets, []string{"b", "nowhere"}); len(got) != 1 || got[0] != b {
+		t.Errorf("below b: %v", got)
+	}
+	if got := below(s.targets, nil); len(got) != 3 {
+		t.Errorf("of all: %v", got)
+	}
+}
+
 func TestExecutions(t *testing.T) {
 	out := "fuzz: elapsed: 3s, execs: 10 (3/sec), new interesting: 0 (total: 2)\nfuzz: elapsed: 6s, execs: 1234567 (3/sec)\nPASS\n"
 	if n := executions([]byte(out)); n != 1234567 {
@@ -55,6 +77,18 @@ func TestExecutions(t *testing.T) {
 	}
 	if n := executions(nil); n != 0 {
 		t.Errorf("%d executions of none", n)
+	}
+}
+
+func TestLate(t *testing.T) {
+	for out, want := range map[string]bool{
+		"fuzz: elapsed: 2m1s, execs: 1479269 (0/sec)\n--- FAIL: FuzzProgress (120.51s)\n    context deadline exceeded\nFAIL\n":                                     true,
+		"--- FAIL: FuzzParse (0.51s)\n    --- FAIL: FuzzParse (0.00s)\n        parse_test.go:9: \"x\"\n\n    Failing input written to testdata/fuzz/FuzzParse/x\n": false,
+		"--- FAIL: FuzzParse (0.00s)\n    --- FAIL: FuzzParse/seed#0 (0.00s)\n":                                                                                    false,
+	} {
+		if late([]byte(out)) != want {
+			t.Errorf("%q: late %t", out, !want)
+		}
 	}
 }
 

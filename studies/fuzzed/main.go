@@ -1,7 +1,9 @@
 // Command fuzzed gives every fuzz target of the project so much CPU time, in turns, the one that had least of it first. What
-// each turn came to is kept, and so are the inputs that reached something new: a run goes on where the last one stopped.
+// each turn came to is kept, and so are the inputs that reached something new: a run goes on where the last one stopped. As many
+// targets have their turns at once as there are cores; folders name those that are to have any.
 //
 //	go run ./studies/fuzzed run 10m
+//	go run ./studies/fuzzed run 10m hypervisor measure
 //	go run ./studies/fuzzed tables
 package main
 
@@ -11,8 +13,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"walm/studies/kept"
 )
@@ -56,66 +63,39 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return os.WriteFile(report, []byte(tables(targets, all)), 0o644)
-	case len(args) == 2 && args[0] == "run":
+	case len(args) >= 2 && args[0] == "run":
 		each, err := time.ParseDuration(args[1])
 		if err != nil || each <= 0 {
 			return fmt.Errorf("%q is no CPU time for each target, such as 10m", args[1])
 		}
-		return fuzz(ctx, all, each)
+		targets, err := find(".")
+		if err != nil {
+			return err
+		}
+		if targets = below(targets, args[2:]); len(targets) == 0 {
+			return fmt.Errorf("no fuzz target is below %s", strings.Join(args[2:], ", "))
+		}
+		return fuzz(ctx, targets, all, each)
 	}
-	return errors.New("usage: fuzzed run CPU-TIME-OF-EACH | tables")
+	return errors.New("usage: fuzzed run CPU-TIME-OF-EACH [FOLDER...] | tables")
 }
 
-// fuzz has turn after turn until every target had so much CPU time.
-func fuzz(ctx context.Context, all []Turn, each time.Duration) (err error) {
-	targets, err := find(".")
-	if err != nil {
-		return err
-	}
+// fuzz has turn after turn, one on each core, until every target had so much CPU time.
+func fuzz(ctx context.Context, targets []target, all []Turn, each time.Duration) (err error) {
 	dir, err := os.MkdirTemp("", "walm-fuzzed-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := bench{programs: dir + "/programs", corpus: dir + "/corpus"}
+	b := bench{programs: dir + "/programs", corpus: dir + "/corpus", building: new(sync.Mutex)}
 	if err := b.ready(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.keep()) }()
-	for {
-		least, had := targets[0], spent(all, targets[0])
-		for _, t := range targets[1:] {
-			if cpu := spent(all, t); cpu < had {
-				least, had = t, cpu
-			}
-		}
-		if had >= each {
-			return nil
-		}
-		turn, err := b.turn(ctx, least, min(each-had, longest))
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		all = append(all, turn)
-		fmt.Fprintf(os.Stderr, "%v: %.0f s of CPU, %d executions, %d inputs %s\n", least, turn.CPU, turn.Execs, turn.Inputs, turn.Finding)
-		if err := kept.Add(file, turn); err != nil {
-			return err
-		}
-		if turn.Finding != "" {
-			return fmt.Errorf("%v failed: its input is in %s/testdata/fuzz; make it a test, mend what it found, and go on", least, least.dir)
-		}
+	s := schedule{targets: targets, all: all, each: each, busy: map[target]bool{}}
+	turns, ctx := errgroup.WithContext(ctx)
+	for range runtime.NumCPU() {
+		turns.Go(func() error { return s.turns(ctx, b) })
 	}
-}
-
-// spent is how much CPU time a target had.
-func spent(all []Turn, of target) (cpu time.Duration) {
-	for _, t := range all {
-		if t.Package == of.pkg && t.Target == of.name {
-			cpu += time.Duration(t.CPU * float64(time.Second))
-		}
-	}
-	return cpu
+	return turns.Wait()
 }

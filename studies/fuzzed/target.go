@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,4 +34,16 @@ func find(root string) (all []target, err error) {
 		return nil
 	})
 	return all, err
+}
+
+// below are the targets in some folders and what lies below them; all, of no folder.
+func below(all []target, folders []string) (some []target) {
+	for _, t := range all {
+		if len(folders) == 0 || slices.ContainsFunc(folders, func(f string) bool {
+			return t.dir == path.Clean(f) || strings.HasPrefix(t.dir, path.Clean(f)+"/")
+		}) {
+			some = append(some, t)
+		}
+	}
+	return some
 }
