@@ -67,7 +67,7 @@ func (l *Lab) Boot(ctx context.Context, on netlab.Side, d Disk) (*Guest, error) 
 		return nil, err
 	}
 	g := l.listen()
-	if err := g.works(ctx, on); err != nil {
+	if err := g.Works(ctx, on); err != nil {
 		g.Close()
 		text, _ := os.ReadFile(filepath.Join(h.dir, "run/walm/console"))
 		return nil, fmt.Errorf("boot the domain on host %s: %w; its console: %s", on, err, bytes.TrimSpace(text[max(0, len(text)-2000):]))

@@ -102,11 +102,13 @@ func (g *Guest) heard(side netlab.Side, m guest.Message) {
 	}
 }
 
-// works waits for the first beat.
-func (g *Guest) works(ctx context.Context, on netlab.Side) error {
+// Works waits until the guest's heart beats on a host. On a busy machine it was seen to miss a second.
+func (g *Guest) Works(ctx context.Context, on netlab.Side) error {
 	for {
-		if ok, err := g.Beats(ctx, on); ok || err != nil {
-			return err
+		if ok, err := g.Beats(ctx, on); err != nil {
+			return fmt.Errorf("wait for the guest's heart to beat on host %s: %w", on, err)
+		} else if ok {
+			return nil
 		}
 	}
 }

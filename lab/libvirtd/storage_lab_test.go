@@ -63,8 +63,8 @@ func thereAndBack(t *testing.T, suite debian.Suite, kind experiment.Storage) {
 		if _, err := l.Host(from).Virsh(ctx, args...); err != nil {
 			t.Fatalf("%v; %s", err, l.Host(to).Log())
 		}
-		if there, err := g.Beats(ctx, to); err != nil || !there {
-			t.Fatalf("the guest's heart does not beat on host %s: %v", to, err)
+		if err := g.Works(ctx, to); err != nil {
+			t.Fatal(err)
 		}
 		if err := g.Verify(ctx, to); err != nil {
 			t.Error(err)
