@@ -34,7 +34,11 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	if rate <= 0 {
 		rate = h.Link
 	}
-	rest := last.Remaining.Over(rate) // Never where nothing moves: add nothing to it
+	packed := 1.0
+	if known {
+		packed = predict.Packed(p.Params, h.Before.Trace)
+	}
+	rest := vm.Bytes(float64(last.Remaining) * packed).Over(rate) // Never where nothing moves: add nothing to it
 	fits := rest <= pol.MaxDowntime-margin
 	stoppable := fits || pol.MaxDowntime == 0 && rest < predict.Never
 	elapsed := now.Sub(h.Started)
@@ -69,7 +73,7 @@ func Adjust(p Plan, pol Policy, now time.Time, h History) Adjustment {
 	if !stalled || p.Method == vm.AutoConverge && last.Throttle < p.Params.ThrottleMax {
 		return on
 	}
-	if rest <= limit {
+	if last.Remaining.Over(rate) <= limit { // QEMU knows nothing of packing there
 		return Adjustment{Move: GoOn, Reason: fmt.Sprintf("%v fit into the downtime limit", last.Remaining)}
 	}
 	reason := fmt.Sprintf("no pass of the last %d got %.0f %% below %v: the VM dirties memory as fast as it is sent (%v)",

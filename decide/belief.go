@@ -47,7 +47,7 @@ func believe(p Plan, now time.Time, h History) belief {
 	if n := len(h.Passes); n > 1 {
 		b.at.Last = last.Began.Sub(h.Passes[n-2].Began)
 	}
-	if rate := h.rate(now); rate > 0 && (rate < slow*h.free() || rate > b.Link.Bandwidth) {
+	if rate := h.rate(now, predict.Packed(p.Params, b.Trace)); rate > 0 && (rate < slow*h.free() || rate > b.Link.Bandwidth) {
 		if limit := p.Params.Bandwidth; limit == 0 || float64(rate) < slow*float64(limit) {
 			b.Link.Bandwidth, b.Link.Beside = rate, b.Trace.NetOut // what the VM sends was beside it
 		}
@@ -74,13 +74,13 @@ func (h History) Between() bool {
 
 // rate is that of the stream, over what was seen of late; 0: not seen for long enough. A stretch of zeros costs next to
 // nothing to send, so what has been walked through counts where it is more than what was sent, up to what the link was
-// measured at.
-func (h History) rate(now time.Time) vm.Rate {
+// measured at; and a byte of it where it is compressed as packed bytes on the wire.
+func (h History) rate(now time.Time, packed float64) vm.Rate {
 	n := len(h.Passes)
 	last := h.Passes[n-1]
 	over := func(sent, walked vm.Bytes, d time.Duration) vm.Rate {
 		per := func(b vm.Bytes) vm.Rate { return vm.Rate(float64(b) / d.Seconds()) }
-		return max(per(sent), min(per(walked), h.Before.Link.Bandwidth))
+		return max(per(sent), min(per(walked)*vm.Rate(packed), h.Before.Link.Bandwidth))
 	}
 	if h.Between() {
 		first := Reading{last.Began, vm.Progress{Transferred: last.Sent, Remaining: last.Remaining}}

@@ -35,6 +35,13 @@ var (
 	caps      = []float64{0, 1. / 2, 1. / 3} // of the link, on post-copy's background stream; 0: none
 )
 
+// Packed memory goes over so many channels, which is what most links keep busy, where a look found that pages come to so much of
+// their size at most. Post-copy, and pre-copy that post-copy may end, go without: QEMU up to 10.0 sends them over one.
+const (
+	channels = 2
+	packable = 0.9
+)
+
 // Candidates lists what the pair can do, the methods in display order, and says of each method that is missing why. Preempt is
 // on where the pair can do it, and off is tried: the stream then follows a guest that walks through its memory
 // (predict, faults), which lost 0.1 to 0.2 s less so.
@@ -143,6 +150,12 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 		}
 		if m == vm.PostCopy {
 			add(func(p *vm.Params) { p.Preempt = false })
+		}
+	}
+	if c := q.Trace.Compressible; c > 0 && c <= packable && !m.Postcopies() && m != vm.Offline {
+		for _, p := range append([]vm.Params{base}, list...) {
+			p.Multifd, p.Compression, p.Postcopy, p.Preempt = channels, vm.Zstd, false, false
+			list = append(list, p)
 		}
 	}
 	if out, whole := q.Trace.NetOut, q.Link.Whole(); m.Live() && out > whole/10 && out < whole*3/4 {

@@ -102,6 +102,11 @@ func TestCandidates(t *testing.T) {
 			p.Passes = 2
 			return p
 		}}, func(c Candidate) bool { return c.Params.Passes != 2 }, 0},
+		{"what shrinks is packed where post-copy has no part", Question{Link: link, Trace: vm.Trace{Compressible: 0.5}}, func(c Candidate) bool {
+			return c.Params.Compression == vm.Zstd && c.Params.Multifd == 2 && !c.Params.Postcopy && !c.Params.Preempt && !c.Method.Postcopies()
+		}, 16},
+		{"what hardly shrinks is not", Question{Link: link, Trace: vm.Trace{Compressible: 0.95}},
+			func(c Candidate) bool { return c.Params.Compression != "" || c.Params.Multifd > 0 }, 0},
 		{"what cannot be done is there once, to be shown", Question{Link: link, Unable: func(m vm.Method, _ vm.Params) string {
 			return map[bool]string{true: "no userfaultfd"}[m.Postcopies()]
 		}}, func(c Candidate) bool { return c.Method.Postcopies() }, 2},

@@ -29,8 +29,8 @@ func constants() []constant {
 	return []constant{
 		duration("Setup", func(h *predict.Host) *time.Duration { return &h.Setup }, nil),
 		duration("Switchover", func(h *predict.Host) *time.Duration { return &h.Switchover },
-			func(o Outcome, f predict.Forecast) (time.Duration, time.Duration, bool) {
-				return o.DT, f.DT.Mid, o.Method == vm.StopAndCopy || o.Method == vm.PreCopy || o.Method == vm.AutoConverge
+			func(o Outcome, f predict.Forecast) (time.Duration, time.Duration, bool) { // what packing made of the rest varies by more than it
+				return o.DT, f.DT.Mid, !o.Method.Postcopies() && o.Method != vm.Offline && o.Params.Compression == ""
 			}),
 		duration("Handover", func(h *predict.Host) *time.Duration { return &h.Handover },
 			func(o Outcome, f predict.Forecast) (time.Duration, time.Duration, bool) {

@@ -147,6 +147,9 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	if err := h.proc.check(); err != nil {
 		return vm.Trace{}, err
 	}
+	if t.Rewritten, err = mem.compressible(few(w.written(), batch)); err != nil {
+		return vm.Trace{}, err
+	}
 	t.Steps = beside.steps
 	t.Phases = Alternates(t)
 	if len(busy) > 0 {

@@ -210,6 +210,16 @@ func (w *watched) after(ctx context.Context, window time.Duration) (span, error)
 	return span{sum / time.Duration(n), most - least}, nil
 }
 
+// written are the pages that changed.
+func (w *watched) written() (addrs []uint64) {
+	for i, a := range w.addrs {
+		if w.changed[i] {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
+}
+
 func sleepUntil(ctx context.Context, t time.Time) error {
 	d := time.Until(t)
 	if d <= 0 {

@@ -21,6 +21,7 @@ func DefaultHost() Host {
 		Finish:       4 * time.Millisecond,
 		FaultService: time.Millisecond,
 		DiskRate:     400e6,
+		PackRate:     140e6,
 		Source:       "default",
 	}
 }
@@ -28,11 +29,11 @@ func DefaultHost() Host {
 // Method forecasts one method by replaying it over what t and l leave open: the sampling error of the curve, the
 // bandwidth, and the workload's own variation. The same arguments give the same answer.
 func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
-	return replays(m, p, t, l, h, func(w *world) cost { return w.run(m, p) })
+	return replays(m, p, t, l, h, func(w *world, p vm.Params) cost { return w.run(m, p) })
 }
 
 // replays is a forecast from what play makes of each draw.
-func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(*world) cost) Forecast {
+func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(*world, vm.Params) cost) Forecast {
 	f := Forecast{Method: m, Params: p, N: draws}
 	if why := unusable(t, l); why != "" {
 		never := Span{Never, Never, Never, Never, Never}
@@ -54,7 +55,9 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 			asked++
 			return unknown[asked-1][i]
 		}, jitter(i))
-		c := play(w)
+		asIf, wire := w.pack(m, p)
+		c := play(w, asIf)
+		c.bytes *= wire
 		f.Replays[i] = Replay{c.tmt, c.dt, c.loss, c.exposure, vm.Bytes(c.bytes)}
 		costs[i], told[i] = c, c.loss.Seconds()
 		if c.tmt != Never {
@@ -71,7 +74,7 @@ func replays(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host, play func(
 	f.Bytes = Size{vm.Bytes(b[0]), vm.Bytes(b[1]), vm.Bytes(b[2]), vm.Bytes(b[3]), vm.Bytes(b[4])}
 	f.Passes = int(quantiles(each(costs, func(c cost) float64 { return float64(c.passes) }))[2])
 	f.Slowdown = quantiles(each(costs, func(c cost) float64 { return c.slowdown }))[2]
-	f.Warnings = warnings(f, t, l)
+	f.Warnings = warnings(f, t, l, h)
 	return f.Widened(h.Widths)
 }
 
@@ -86,7 +89,7 @@ func unusable(t vm.Trace, l vm.Link) string {
 	return ""
 }
 
-func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
+func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 	var out []string
 	if f.Converges < 1 {
 		out = append(out, fmt.Sprintf("%s ended in %.0f of %d replays", f.Method, f.Converges*float64(f.N), f.N))
@@ -117,8 +120,14 @@ func warnings(f Forecast, t vm.Trace, l vm.Link) []string {
 			out = append(out, fmt.Sprintf("it touches %v that keep their content: if it writes what is there already, which no look from outside tells, it has to be sent again and again", all))
 		}
 	}
-	if f.Params.Multifd > 0 {
-		out = append(out, fmt.Sprintf("%d channels are forecast as one of the same bandwidth: nothing was fitted for them", f.Params.Multifd))
+	if f.Params.Multifd > 2 {
+		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", f.Params.Multifd))
+	}
+	if most := vm.Rate(f.Params.Multifd) * h.PackRate; f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, 0)) {
+		out = append(out, fmt.Sprintf("%d channels compress %v at most, which keeps the link from being full", f.Params.Multifd, most))
+	}
+	if f.Params.Compression != "" && f.Params.Compression != vm.Zstd {
+		out = append(out, fmt.Sprintf("%s is forecast as zstd, and was slower and took up to 1.5 cores where it was tried", f.Params.Compression))
 	}
 	if l.Source == "assumed" {
 		out = append(out, fmt.Sprintf("the bandwidth of %v is assumed, not measured", l.Bandwidth))

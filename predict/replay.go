@@ -36,6 +36,9 @@ type world struct {
 	pace      float64                     // the guest's own ups and downs: see paceVaries
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	rhythm    rhythm                      // when it works: dirty tells of that time
+	packed    float64                     // bytes on the wire of a byte of memory that channels compress
+	repacked  float64                     // the same of what the VM writes
+	initial   *initial                    // what the first pass is beside later ones; nil: the same
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
 }
@@ -137,7 +140,10 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // stretch of zeros the queue drains.
 func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float64) {
 	limit := p.DowntimeLimit
-	memory := wire * float64(vm.Page) / pageOnWire
+	memory, shrunk := wire*float64(vm.Page)/pageOnWire, 1.0
+	if w.initial != nil {
+		memory, shrunk = memory*w.initial.speed, w.initial.wire
+	}
 	every := bursts(memory)
 	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
 	end := math.Max(1.2*memory, float64(p.Switchover))*limit.Seconds() + memory*every
@@ -156,7 +162,7 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 			passing := zeros / w.scan
 			took += content/memory + passing
 			queued = math.Min(w.queued, math.Max(0, queued-passing*wire)+content)
-			sent += content/float64(vm.Page)*pageOnWire + zeros/float64(vm.Page)*zeroOnWire
+			sent += content/float64(vm.Page)*pageOnWire*shrunk + zeros/float64(vm.Page)*zeroOnWire
 			if took-looked < every {
 				continue
 			}

@@ -18,7 +18,7 @@ type Flight struct {
 // by post-copy if it switches now, by stop-and-copy if it is stopped now, by hybrid if it switches Passes later.
 func Rest(m vm.Method, p vm.Params, f Flight, t vm.Trace, l vm.Link, h Host) Forecast {
 	h.Setup = 0
-	return replays(m, p, t, l, h, func(w *world) cost {
+	return replays(m, p, t, l, h, func(w *world, p vm.Params) cost {
 		w.flight = &f
 		now := pass{n: 1, pending: math.Min(float64(f.Remaining), float64(w.ram)), sent: w.queued, speed: 1}
 		var c cost

@@ -139,5 +139,6 @@ func params(p vm.Params) string {
 	add(p.Preempt, "preempt")
 	add(p.PostcopyBandwidth > 0, "post-copy at most %s", p.PostcopyBandwidth)
 	add(p.Multifd > 0, "%s", plural(p.Multifd, "channel"))
+	add(p.Compression != "", "%s", p.Compression)
 	return strings.Join(s, ", ")
 }

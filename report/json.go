@@ -41,7 +41,7 @@ func newDocument(schema string, rec move.Record) document {
 		Link: linkDoc{figure{number(rec.Link.Bandwidth), number(rec.Link.Err), 1, rec.Link.Source}, used(float64(rec.Link.Beside)),
 			seconds(rec.Link.RTT), used(rec.Link.Queue.Seconds())},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
-			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), rec.Host.Source,
+			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), used(float64(rec.Host.PackRate)), rec.Host.Source,
 			rulesDoc{rec.Host.Rules.Chunked, rec.Host.Rules.Synced, text(rec.Host.Rules.Source)}},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
 			used(rec.Policy.MaxDowntime.Seconds()),
@@ -107,7 +107,7 @@ func newPlan(p decide.Plan) planDoc {
 func newTrace(t vm.Trace) traceDoc {
 	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), used(float64(t.Present)),
 		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Unread)), used(float64(t.Swapped)), used(float64(t.Huge)),
-		used(t.Duplicate), used(t.Compressible), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
+		used(t.Duplicate), used(t.Compressible), used(t.Rewritten), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
 		[]point{}, nil, nil, text(string(t.Access)), list(t.Warnings)}
 	if p := t.Phases; p != nil {
 		d.Phases = &phasesDoc{p.Busy.Seconds(), p.Quiet.Seconds(), p.Pace}
@@ -137,7 +137,7 @@ const level = 0.8
 func newParams(p vm.Params) paramsDoc {
 	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.Switchover)), used(float64(p.PostcopyBandwidth)),
 		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
-		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), p.Postcopy}
+		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), string(p.Compression), p.Postcopy}
 }
 
 func newOutcome(rec move.Record) *outcomeDoc {

@@ -32,7 +32,7 @@ func Read(r io.Reader) (move.Record, error) {
 			RTT:    duration(d.Link.RTT), Queue: duration(d.Link.Queue), Source: d.Link.Bandwidth.Source},
 		Host: predict.Host{Setup: duration(d.Host.Setup), Switchover: duration(d.Host.Switchover),
 			Handover: duration(d.Host.Handover), Finish: duration(d.Host.Finish), FaultService: duration(d.Host.FaultService),
-			DiskRate: vm.Rate(or0(d.Host.DiskRate)), Source: d.Host.Source,
+			DiskRate: vm.Rate(or0(d.Host.DiskRate)), PackRate: vm.Rate(or0(d.Host.PackRate)), Source: d.Host.Source,
 			Rules: vm.Rules{Chunked: d.Host.Rules.Chunked, Synced: d.Host.Rules.Synced, Source: or(d.Host.Rules.Source)}},
 		Policy: decide.Policy{Profile: decide.Profile(d.Policy.Profile), MaxDowntime: duration(d.Policy.MaxDowntime),
 			Deadline: duration(d.Policy.Deadline), MaxSlowdown: or0(d.Policy.MaxSlowdown), NoPostcopy: d.Policy.NoPostcopy},
@@ -60,7 +60,7 @@ func Read(r io.Reader) (move.Record, error) {
 func (d traceDoc) value() vm.Trace {
 	t := vm.Trace{Took: duration(d.Took), Source: d.Source, Samples: d.Zero.N, RAM: vm.Bytes(or0(d.RAM)),
 		Present: vm.Bytes(or0(d.Present)), Zero: vm.Bytes(or0(d.Zero.Value)), ZeroErr: vm.Bytes(or0(d.Zero.StdErr)), Unread: vm.Bytes(or0(d.Unread)),
-		VCPUs: d.VCPUs, NetIn: vm.Rate(or0(d.NetIn)), NetOut: vm.Rate(or0(d.NetOut)), Class: vm.Class(d.Class)}
+		Compressible: or0(d.Packed), Rewritten: or0(d.Repacked), VCPUs: d.VCPUs, NetIn: vm.Rate(or0(d.NetIn)), NetOut: vm.Rate(or0(d.NetOut)), Class: vm.Class(d.Class)}
 	for _, p := range d.Curve {
 		t.Curve = append(t.Curve, vm.Point{Window: duration(p.Window), Dirty: vm.Bytes(or0(p.Dirty.Value)),
 			Err: vm.Bytes(or0(p.Dirty.StdErr))})
@@ -72,7 +72,8 @@ func (d paramsDoc) value() vm.Params {
 	return vm.Params{DowntimeLimit: duration(d.DowntimeLimit), Bandwidth: vm.Rate(or0(d.Bandwidth)),
 		Switchover: vm.Rate(or0(d.Switchover)), PostcopyBandwidth: vm.Rate(or0(d.PostcopyBandwidth)), Passes: int(or0(d.Passes)),
 		ThrottleInitial: int(or0(d.ThrottleInitial)), ThrottleIncrement: int(or0(d.ThrottleIncrement)),
-		ThrottleMax: int(or0(d.ThrottleMax)), ThrottleTrigger: int(or0(d.ThrottleTrigger)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)), Postcopy: d.Armed}
+		ThrottleMax: int(or0(d.ThrottleMax)), ThrottleTrigger: int(or0(d.ThrottleTrigger)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)),
+		Compression: vm.Compression(d.Compression), Postcopy: d.Armed}
 }
 
 func (d event) value(started time.Time) vm.Event {

@@ -67,6 +67,7 @@ type traceDoc struct {
 	Huge     *float64   `json:"huge_bytes"`
 	Twice    *float64   `json:"duplicate_share"`
 	Packed   *float64   `json:"compressed_share"`
+	Repacked *float64   `json:"written_compressed_share"`
 	VCPUs    []float64  `json:"vcpu_shares"`
 	NetIn    *float64   `json:"net_in_bytes_per_second"`
 	NetOut   *float64   `json:"net_out_bytes_per_second"`
@@ -107,6 +108,7 @@ type hostDoc struct {
 	Finish       *float64 `json:"finish_seconds"`
 	FaultService *float64 `json:"fault_service_seconds"`
 	DiskRate     *float64 `json:"disk_bytes_per_second"`
+	PackRate     *float64 `json:"compression_bytes_per_second"`
 	Source       string   `json:"source"`
 	Rules        rulesDoc `json:"rules"`
 }
@@ -146,6 +148,7 @@ type paramsDoc struct {
 	ThrottleTrigger   *float64 `json:"throttle_trigger_percent"`
 	Preempt           bool     `json:"preempt"`
 	Multifd           *float64 `json:"multifd_channels"`
+	Compression       string   `json:"compression"`
 	Armed             bool     `json:"post_copy_armed"`
 }
 

@@ -64,6 +64,9 @@ func memory(t vm.Trace) (rows [][]string) {
 	if t.Compressible > 0 {
 		rows = append(rows, []string{"compresses", "to " + percent(t.Compressible) + " of the pages not zero"})
 	}
+	if t.Rewritten > 0 {
+		rows = append(rows, []string{"", "to " + percent(t.Rewritten) + " of what it writes"})
+	}
 	if n := len(t.Touched); n > 0 {
 		p := t.Touched[n-1]
 		rows = append(rows, []string{"touched", fmt.Sprintf("%s within %s", share(p.Dirty, t.RAM), Duration(p.Window))})

@@ -56,6 +56,7 @@ type Params struct {
 	ThrottleTrigger   int           `json:",omitempty"` // auto-converge: dirtied ÷ sent, percent, that counts as a hit; 0: QEMU's 50
 	Preempt           bool          `json:",omitempty"` // post-copy: faulted pages on a channel of their own
 	Multifd           int           `json:",omitempty"` // parallel channels of pre-copy; 0: one stream
+	Compression       Compression   `json:",omitempty"` // of what the channels carry; empty: none
 	Postcopy          bool          `json:",omitempty"` // armed: the VM may be switched to post-copy in flight
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -70,11 +71,9 @@ func (d *demo) libvirtDemo(ctx context.Context, given *pflag.FlagSet) (err error
 
 // witnessed asks those that know: the guest for its memory, and the disk itself for what the guest wrote to it.
 func (d *demo) witnessed(ctx context.Context, l *libvirtd.Lab, g *libvirtd.Guest) error {
-	alive, err := g.Beats(ctx, netlab.B)
-	if err == nil && !alive {
-		err = errors.New("the guest's heart does not beat at the destination")
-	}
-	if err := errors.Join(err, g.Verify(ctx, netlab.B), l.CheckDisk(ctx, g, netlab.B)); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := errors.Join(g.Works(ctx, netlab.B), g.Verify(ctx, netlab.B), l.CheckDisk(ctx, g, netlab.B)); err != nil {
 		return fail(exitUnknown, "the domain has moved, but %w", err)
 	}
 	fmt.Fprintln(d.err, "the guest is alive at the destination, every page of its memory is as it was written, and no block is missing on its disk")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -156,7 +157,16 @@ func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool, rate func(strin
 	parsed(fs, &t.PostcopyBandwidth, "postcopy-bandwidth", "RATE", "", "cap on post-copy's background stream (default: none)", rate)
 	parsed(fs, &t.Passes, "passes", "N", "", "hybrid: pre-copy passes before the switch (default 1)", count)
 	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream)", count)
+	parsed(fs, &t.Compression, "compression", "NAME", "", "how what channels carry is packed: zstd, zlib or none (default: zstd where it pays)", packing)
 	fs.BoolVar(noPreempt, "no-preempt", false, "post-copy without a channel of its own for faulted pages")
+}
+
+// unpacked is what --compression none leaves in the parameters.
+const unpacked vm.Compression = "none"
+
+func packing(s string) (vm.Compression, error) {
+	c, err := vm.ParseCompression(s)
+	return cmp.Or(c, unpacked), err
 }
 
 // bareRate reads a rate, and a bare number as MiB/s, as virsh does for domains; bare says that one was given.

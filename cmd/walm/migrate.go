@@ -168,6 +168,24 @@ func (m *migration) move(ctx context.Context, r move.Request) (move.Record, erro
 	return rec, err
 }
 
+// channels puts in what the user said of parallel channels.
+func (m *migration) channels(p vm.Params) vm.Params {
+	switch c := m.tune.Compression; c {
+	case "":
+	case unpacked:
+		p.Multifd, p.Compression = 0, ""
+	default:
+		p.Multifd, p.Compression = max(p.Multifd, 2), c
+	}
+	if m.tune.Multifd > 0 {
+		p.Multifd = m.tune.Multifd
+	}
+	if p.Multifd > 0 {
+		p.Postcopy, p.Preempt = false, false // QEMU before 10.1 cannot do both
+	}
+	return p
+}
+
 // tuned puts the user's own parameters into a method's.
 func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	if m.tune.Bandwidth > 0 {
@@ -182,8 +200,8 @@ func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	if method == vm.Hybrid && m.tune.Passes > 0 {
 		p.Passes = m.tune.Passes
 	}
-	if m.tune.Multifd > 0 && (method == vm.PreCopy || method == vm.AutoConverge || method == vm.StopAndCopy) {
-		p.Multifd, p.Postcopy, p.Preempt = m.tune.Multifd, false, false // QEMU before 10.1 cannot do both
+	if method == vm.PreCopy || method == vm.AutoConverge || method == vm.StopAndCopy {
+		p = m.channels(p)
 	}
 	if method == vm.AutoConverge && m.tune.ThrottleInitial > 0 {
 		p.ThrottleInitial = m.tune.ThrottleInitial

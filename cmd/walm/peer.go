@@ -14,7 +14,7 @@ func peerFlag(cmd *cobra.Command, p *peer.Peer) {
 	parsed(cmd.Flags(), p, "policy", "NAME", "",
 		"move the VM as another would, by a model of its policy: proxmox, nova-abort,\nkubevirt-stall … (default: walm chooses)", peer.Find)
 	for _, name := range []string{"method", "profile", "weights", "max-downtime", "max-slowdown", "no-post-copy",
-		"postcopy-bandwidth", "passes", "multifd", "no-preempt", "shadow"} {
+		"postcopy-bandwidth", "passes", "multifd", "compression", "no-preempt", "shadow"} {
 		cmd.MarkFlagsMutuallyExclusive("policy", name)
 	}
 }

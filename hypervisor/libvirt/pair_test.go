@@ -174,6 +174,8 @@ func TestUnable(t *testing.T) {
 		{vm.PreCopy, vm.Params{}, ""},
 		{vm.PreCopy, vm.Params{Multifd: 4}, ""},
 		{vm.PreCopy, vm.Params{Multifd: 4, Postcopy: true}, "multifd"},
+		{vm.PreCopy, vm.Params{Multifd: 2, Compression: vm.Zstd}, "packs nothing with zstd (from 9.1.0 on)"},
+		{vm.PreCopy, vm.Params{Compression: vm.Zstd}, "take multifd"},
 		{vm.PostCopy, vm.Params{Preempt: true}, "no postcopy-preempt"},
 		{vm.AutoConverge, vm.DefaultParams(vm.AutoConverge), ""},
 		{vm.AutoConverge, vm.Params{ThrottleMax: 50}, "largest throttle"},

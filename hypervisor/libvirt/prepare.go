@@ -45,6 +45,7 @@ func (o Options) flags(m vm.Method, p vm.Params) rpc.MigrateFlags {
 		rpc.AutoConverge:   m == vm.AutoConverge,
 		rpc.Postcopy:       m.Postcopies() || p.Postcopy,
 		rpc.Parallel:       p.Multifd > 0,
+		rpc.Compressed:     p.Compression != "",
 		// A direct migration is several calls: nobody else may change the domain between them.
 		rpc.ChangeProtect: o.Direct,
 	} {
@@ -77,12 +78,16 @@ func (o Options) params(m vm.Method, p vm.Params) rpc.Params {
 	add(rpc.ParamThrottleInitial, int32(p.ThrottleInitial), m == vm.AutoConverge && p.ThrottleInitial > 0)
 	add(rpc.ParamThrottleIncrement, int32(p.ThrottleIncrement), m == vm.AutoConverge && p.ThrottleIncrement > 0)
 	add(rpc.ParamConnections, int32(p.Multifd), p.Multifd > 0)
+	add(rpc.ParamCompression, string(p.Compression), p.Compression != "")
 	return all
 }
 
 // preempts is the libvirt that gives faulted pages a channel of their own wherever both QEMUs can; before it none does.
 // The daemon cannot be asked.
 const preempts rpc.Version = 9001000
+
+// packs is the libvirt that has several channels compress what they carry.
+const packs rpc.Version = 9001000
 
 // Unable says why libvirt cannot do a method with its parameters for this domain; empty where it can.
 func (p *Pair) Unable(m vm.Method, params vm.Params) string {
@@ -100,6 +105,10 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 		return "libvirt cannot be told what triggers the throttle"
 	case params.Switchover > 0:
 		return "libvirt cannot be told what the link carries at the switchover"
+	case params.Compression != "" && params.Multifd == 0:
+		return "only what several channels carry is compressed: take multifd"
+	case params.Compression != "" && p.Domain.Libvirt < packs:
+		return fmt.Sprintf("the source's libvirt %s packs nothing with %s (from %s on)", p.Domain.Libvirt, params.Compression, packs)
 	case params.Multifd > 0 && postcopy:
 		return "multifd does not go with post-copy"
 	case postcopy && params.Preempt && p.Domain.Libvirt < preempts:

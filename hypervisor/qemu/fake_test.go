@@ -55,6 +55,7 @@ func newFake(version string) *fake {
 		"cpu-throttle-increment", "max-cpu-throttle", "multifd-channels"} {
 		f.params[name] = float64(1000 + len(f.params))
 	}
+	f.params[compression] = "zlib" // left on by somebody
 	return f
 }
 
@@ -164,6 +165,9 @@ func (f *fake) answer(c qmptest.Command) (any, error) {
 		return []object{
 			{"name": "calc-dirty-rate", "meta-type": "command", "arg-type": "1"},
 			{"name": "1", "meta-type": "object", "members": []object{{"name": "calc-time"}, {"name": "mode"}}},
+			{"name": "migrate-set-parameters", "meta-type": "command", "arg-type": "2"},
+			{"name": "2", "meta-type": "object", "members": []object{{"name": "multifd-compression", "type": "3"}}},
+			{"name": "3", "meta-type": "enum", "members": []object{{"name": "none"}, {"name": "zstd"}}},
 		}, nil
 	case "query-migrate-capabilities":
 		list := []object{}

@@ -19,9 +19,10 @@ type Features struct {
 	Name         string
 	capabilities []string
 	parameters   []string
-	millisecond  bool // calc-dirty-rate takes windows below a second
-	sampleMode   bool // calc-dirty-rate has modes
-	exitOnError  bool // migrate-incoming can keep the process after a failure
+	millisecond  bool     // calc-dirty-rate takes windows below a second
+	sampleMode   bool     // calc-dirty-rate has modes
+	exitOnError  bool     // migrate-incoming can keep the process after a failure
+	packs        []string // what multifd-compression can be
 }
 
 // Has says whether the migration capability of that name is there.
@@ -29,6 +30,9 @@ func (f Features) Has(capability string) bool { return slices.Contains(f.capabil
 
 // Takes says whether the migration parameter of that name is there.
 func (f Features) Takes(parameter string) bool { return slices.Contains(f.parameters, parameter) }
+
+// Packs says whether what several channels carry can be compressed so.
+func (f Features) Packs(by vm.Compression) bool { return slices.Contains(f.packs, string(by)) }
 
 // String names the QEMU as reports do: "QEMU 10.0.2 (tcg)".
 func (f Features) String() string { return fmt.Sprintf("QEMU %s (%s)", f.Version, f.Accelerator) }
@@ -96,16 +100,18 @@ func (f *Features) schema(ctx context.Context, c *qmp.Conn) error {
 		Name    string
 		Meta    string `json:"meta-type"`
 		Arg     string `json:"arg-type"`
-		Members []struct{ Name string }
+		Members []struct{ Name, Type string }
 	}
 	if err := c.Do(ctx, "query-qmp-schema", nil, &entries); err != nil {
 		return err
 	}
-	members := map[string][]string{}
+	members := map[string][]string{} // of an enumeration, too: its values
 	args := map[string]string{}
+	types := map[string]string{}
 	for _, e := range entries {
 		for _, m := range e.Members {
 			members[e.Name] = append(members[e.Name], m.Name)
+			types[e.Name+"."+m.Name] = m.Type
 		}
 		if e.Meta == "command" {
 			args[e.Name] = e.Arg
@@ -115,5 +121,6 @@ func (f *Features) schema(ctx context.Context, c *qmp.Conn) error {
 	f.millisecond = takes("calc-dirty-rate", "calc-time-unit")
 	f.sampleMode = takes("calc-dirty-rate", "mode")
 	f.exitOnError = takes("migrate-incoming", "exit-on-error")
+	f.packs = members[types[args["migrate-set-parameters"]+"."+compression]]
 	return nil
 }

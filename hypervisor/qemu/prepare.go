@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -39,6 +40,9 @@ const trigger = "throttle-trigger-threshold"
 // stream reached, which a cap on that keeps low.
 const switchover = "avail-switchover-bandwidth"
 
+// compression is the parameter, since 5.0, that says how what several channels carry is packed.
+const compression = "multifd-compression"
+
 // unthrottled is a rate cap that caps nothing, for pipes and stopped VMs.
 const unthrottled = 0
 
@@ -63,6 +67,9 @@ func parameters(f Features, m vm.Method, p vm.Params) map[string]any {
 	}
 	if p.Multifd > 0 {
 		args["multifd-channels"] = p.Multifd
+		if f.Takes(compression) {
+			args[compression] = cmp.Or(p.Compression, "none")
+		}
 	}
 	if p.Switchover > 0 {
 		args[switchover] = int64(p.Switchover)
@@ -114,6 +121,16 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	}
 	if params.Multifd > 0 && (m.Postcopies() || params.Postcopy) {
 		return "multifd does not go with post-copy"
+	}
+	if params.Compression != "" {
+		if params.Multifd == 0 {
+			return "only what several channels carry is compressed: take multifd"
+		}
+		for _, end := range p.ends() {
+			if !end.Packs(params.Compression) {
+				return fmt.Sprintf("the %s's QEMU %s was built without %s", end.side, end.Version, params.Compression)
+			}
+		}
 	}
 	if m.Postcopies() || params.Postcopy {
 		if why := p.cramped(); why != "" {

@@ -106,7 +106,7 @@ func record(t *testing.T, r *qmptest.Recorder, name string, q *process, f func(p
 // trim leaves of query-qmp-schema's answers, a quarter of a megabyte each, what concerns the commands that are looked up.
 func trim(t *testing.T, entries []qmptest.Entry) []qmptest.Entry {
 	type object = map[string]any
-	keep := []string{"calc-dirty-rate", "migrate-incoming", "migrate"}
+	keep := []string{"calc-dirty-rate", "migrate-incoming", "migrate", "migrate-set-parameters"}
 	asked := map[string]bool{}
 	for i, e := range entries {
 		var m struct {
@@ -126,6 +126,14 @@ func trim(t *testing.T, entries []qmptest.Entry) []qmptest.Entry {
 			for _, x := range m.Return {
 				if name, _ := x["name"].(string); slices.Contains(keep, name) {
 					names = append(names, x["arg-type"].(string))
+				}
+			}
+			for _, x := range m.Return {
+				members, _ := x["members"].([]any)
+				for _, y := range members {
+					if member, _ := y.(object); slices.Contains(names, x["name"].(string)) && member["name"] == compression {
+						names = append(names, member["type"].(string))
+					}
 				}
 			}
 			m.Return = slices.DeleteFunc(m.Return, func(x object) bool {

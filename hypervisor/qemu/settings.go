@@ -86,6 +86,9 @@ func (v *VM) tuning(ctx context.Context, wanted vm.Params, tls *TLS) (tuning, er
 	if wanted.ThrottleTrigger > 0 {
 		names = append(names, trigger)
 	}
+	if wanted.Multifd > 0 {
+		names = append(names, compression)
+	}
 	if tls != nil {
 		names = append(names, tlsParameters()...)
 	}

@@ -44,7 +44,9 @@ func TestTLS(t *testing.T) {
 		want string // of why it is refused; empty: it moves
 	}
 	moves := []try{
-		{"x509, several channels", x509(good, good), params(vm.PreCopy, func(p *vm.Params) { p.Multifd, p.Postcopy, p.Preempt = 3, false, false }), ""},
+		{"x509, several channels that compress", x509(good, good), params(vm.PreCopy, func(p *vm.Params) {
+			p.Multifd, p.Compression, p.Postcopy, p.Preempt = 3, vm.Zstd, false, false
+		}), ""},
 		{"x509, post-copy with a channel for faults", x509(good, good), params(vm.PostCopy, func(p *vm.Params) { p.Preempt, p.Bandwidth = true, 40e6 }), ""},
 		{"a shared key", psk(good, good), plain, ""},
 		{"both by name", with(x509(good, good), func(t *qemu.TLS) { t.Allow, t.Name = "CN=alpha", "beta.example" }), plain, ""},

@@ -24,7 +24,8 @@ func TestVersions(t *testing.T) {
 		change func(*vm.Params)
 	}{
 		{"10.0 by post-copy with preempt", vm.PostCopy, func(p *vm.Params) { p.Preempt = true }},
-		{"7.2 by pre-copy over two channels", vm.PreCopy, func(p *vm.Params) { p.Multifd = 2 }},
+		{"7.2 by pre-copy over two channels that compress", vm.PreCopy, func(p *vm.Params) { p.Multifd, p.Compression = 2, vm.Zstd }},
+		{"10.0 by stop-and-copy over two channels that compress", vm.StopAndCopy, func(p *vm.Params) { p.Multifd, p.Compression = 2, vm.Zstd }},
 	} {
 		p, err := l.Pair(t.Context())
 		if err != nil {

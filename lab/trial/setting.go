@@ -99,7 +99,7 @@ func overlay(m vm.Method, p, set vm.Params) vm.Params {
 		}
 		p.Preempt = p.Preempt || set.Preempt
 	} else if set.Multifd > 0 && m != vm.Offline {
-		p.Multifd = set.Multifd
+		p.Multifd, p.Compression = set.Multifd, set.Compression
 	}
 	if set.Passes > 0 && m == vm.Hybrid {
 		p.Passes = set.Passes

@@ -32,6 +32,7 @@ const (
 	NonSharedInc   MigrateFlags = 1 << 7
 	ChangeProtect  MigrateFlags = 1 << 8
 	Unsafe         MigrateFlags = 1 << 9
+	Compressed     MigrateFlags = 1 << 11
 	AbortOnIOError MigrateFlags = 1 << 12
 	AutoConverge   MigrateFlags = 1 << 13
 	Postcopy       MigrateFlags = 1 << 15
@@ -54,6 +55,7 @@ const (
 	ParamThrottleInitial   = "auto_converge.initial"   // int32, %
 	ParamThrottleIncrement = "auto_converge.increment" // int32, %
 	ParamConnections       = "parallel.connections"    // int32
+	ParamCompression       = "compression"             // string
 	ParamDisks             = "migrate_disks"           // string, one a disk
 	ParamDisksPort         = "disks_port"              // int32
 	ParamTLSDestination    = "tls.destination"         // string

@@ -73,7 +73,7 @@ func disks(l *Line, s string) error {
 }
 
 const (
-	noCompression = "walm cannot forecast compression, which costs more CPU than it saves on most links: leave it out"
+	noCompression = "walm compresses where that pays: leave it out, or give --compression"
 	noGraphics    = "walm leaves the display's URI to libvirt: leave it out"
 )
 

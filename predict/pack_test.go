@@ -1,0 +1,76 @@
+package predict
+
+import (
+	"testing"
+	"time"
+
+	"walm/vm"
+)
+
+// TestPacked holds forecasts of two channels that compress against real migrations: QEMU 10.0 TCG, guests of 320 and 352 MiB, TBF, n = 1
+// or 2 of each, whose looks found what stands here.
+func TestPacked(t *testing.T) {
+	zstd := func(m vm.Method) vm.Params {
+		p := vm.DefaultParams(m)
+		p.Multifd, p.Compression = 2, vm.Zstd
+		return p
+	}
+	for _, tt := range []struct {
+		name             string
+		m                vm.Method
+		content          float64 // MB that are not zero
+		alone, rewritten float64 // of a page's size
+		link             vm.Rate
+		tmt, megabytes   float64 // measured
+	}{
+		{"idle, 500 Mbit/s", vm.PreCopy, 95, 0.585, 0, 59.7e6, 0.84, 46.6},
+		{"idle, 500 Mbit/s", vm.StopAndCopy, 95, 0.585, 0, 59.7e6, 0.815, 46.4},
+		{"half random numbers, 500 Mbit/s", vm.StopAndCopy, 162, 0.765, 0, 59.7e6, 1.945, 113.5},
+		{"text, 900 Mbit/s", vm.StopAndCopy, 198, 0.505, 0, 107e6, 0.82, 70.2},
+		{"random numbers, 900 Mbit/s", vm.StopAndCopy, 200, 0.80, 0, 107e6, 1.47, 150.8},
+	} {
+		t.Run(tt.name+", "+string(tt.m), func(t *testing.T) {
+			trace := vm.Trace{RAM: 320 * vm.MiB, Zero: 320*vm.MiB - vm.Bytes(tt.content*1e6), Compressible: tt.alone, Rewritten: tt.rewritten}
+			f := Method(tt.m, zstd(tt.m), trace, vm.Link{Bandwidth: tt.link}, DefaultHost())
+			near(t, "TMT", f.TMT.Mid.Seconds(), tt.tmt, 0.1*tt.tmt)
+			near(t, "MB sent", float64(f.Bytes.Mid)/1e6, tt.megabytes, 0.07*tt.megabytes)
+		})
+	}
+}
+
+// TestPack: what does not shrink takes as long as ever, packing has a speed of its own, and what the VM writes shrinks by its own share.
+func TestPack(t *testing.T) {
+	plain := vm.DefaultParams(vm.PreCopy)
+	zstd := plain
+	zstd.Multifd, zstd.Compression = 2, vm.Zstd
+	link := vm.Link{Bandwidth: 60e6}
+	still := vm.Trace{RAM: 512 * vm.MiB, Zero: 256 * vm.MiB, Compressible: 1}
+	of := func(p vm.Params, t vm.Trace, l vm.Link) Forecast { return Method(vm.PreCopy, p, t, l, DefaultHost()) }
+
+	near(t, "TMT of what does not shrink", of(zstd, still, link).TMT.Mid.Seconds(), of(plain, still, link).TMT.Mid.Seconds(), 0.1)
+	unknown := still
+	unknown.Compressible = 0
+	near(t, "TMT of what nobody looked at", of(zstd, unknown, link).TMT.Mid.Seconds(), of(plain, still, link).TMT.Mid.Seconds(), 0.1)
+
+	shrinks := still
+	shrinks.Compressible = 0.5
+	fast := vm.Link{Bandwidth: 10e9}
+	if got, least := of(zstd, shrinks, fast).TMT.Mid, (256 * vm.MiB).Over(2*DefaultHost().PackRate); got < least {
+		t.Errorf("it takes %v over a fast link; two channels pack for %v", got, least)
+	}
+
+	for d := 50 * time.Millisecond; d < 7*time.Second; d *= 2 {
+		shrinks.Curve = append(shrinks.Curve, vm.Point{Window: d, Dirty: min(128*vm.MiB, vm.Bytes(50e6*d.Seconds()))})
+	}
+	text, numbers := shrinks, shrinks
+	text.Rewritten, numbers.Rewritten = 0.5, 1
+	if a, b, c := of(zstd, text, link), of(zstd, numbers, link), of(plain, shrinks, link); a.TMT.Mid >= b.TMT.Mid || b.TMT.Mid >= c.TMT.Mid {
+		t.Errorf("a writer of text takes %v, one of random numbers %v, without compression %v", a.TMT.Mid, b.TMT.Mid, c.TMT.Mid)
+	}
+	capped := zstd
+	capped.Bandwidth = 20e6
+	near(t, "TMT under a cap on what is sent", of(capped, shrinks, link).TMT.Mid.Seconds(), of(zstd, shrinks, vm.Link{Bandwidth: 20e6}).TMT.Mid.Seconds(), 0.3)
+	if Packed(plain, text) != 1 || Packed(zstd, numbers) != 1 || Packed(zstd, text) > 0.5 || Packed(zstd, unknown) != 1 {
+		t.Errorf("packed to %g, %g, %g, %g", Packed(plain, text), Packed(zstd, numbers), Packed(zstd, text), Packed(zstd, unknown))
+	}
+}
