@@ -66,19 +66,22 @@ func learned(all []migration) []migration {
 
 // experiments are the names under which the study's results are found.
 func experiments() []string {
-	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "crowded", "crowded2", "crowded3"}
+	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "crowded", "crowded2", "crowded3"}
 }
 
 // Study is the question, its experiments, and what they answer.
 func Study() study.Study {
 	all := scopes()
-	channel := scope{"P", "as written down before, of post-copy and hybrid with a channel for faulted pages and without", forecasters()[0], []string{"preempt"}, false}
+	channel := part{scope{"P", "as written down before, of post-copy and hybrid with a channel for faulted pages and without", forecasters()[0], []string{"preempt"}, false},
+		"with the channel", func(m migration) bool { return m.Params.Preempt }}
+	packed := part{scope{"K", "as written down before, of two channels that compress and of two that do not", forecasters()[0], []string{"packed"}, false},
+		"compressed", func(m migration) bool { return m.Params.Compression != "" }}
 	s := study.Study{
 		Name:   "forecast",
 		Title:  "How far off the forecasts are",
 		Files:  files,
-		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
-		Claims: append(claims(all), channelClaims(channel)...),
+		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
+		Claims: slices.Concat(claims(all), packed.claims("TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "loss-in"), channel.claims("DT", "loss", "loss-in")),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
 			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt, tested(all))},
@@ -89,7 +92,8 @@ func Study() study.Study {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
 	fs := forecasters()
-	s.Tables = append(s.Tables, byChannel(channel), byWorkload(channel),
+	s.Tables = append(s.Tables, byPart(packed, map[bool]string{true: "compressed", false: "plain"}), byWorkload(packed.scope),
+		byPart(channel, map[bool]string{true: "with", false: "without"}), byWorkload(channel.scope),
 		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}, false}),
 		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],
 			[]string{"crowded2", "crowded3"}, false}),

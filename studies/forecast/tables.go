@@ -47,18 +47,18 @@ func byMethod(s scope) study.Table {
 	}
 }
 
-// byChannel tells moves with a channel of their own for faulted pages from those without.
-func byChannel(s scope) study.Table {
+// byPart tells a part of the migrations from the others.
+func byPart(p part, words map[bool]string) study.Table {
 	return study.Table{
-		Caption: "Errors by method and channel, " + s.name,
+		Caption: "Errors by method and part, " + p.name,
 		Head:    scoreHead("method"),
 		Rows: func(d study.Data) [][]string {
 			var rows [][]string
-			for _, method := range []vm.Method{vm.PostCopy, vm.Hybrid} {
-				for _, preempt := range []bool{true, false} {
-					of := where(s.of(d), func(m migration) bool { return m.Method == method && m.Params.Preempt == preempt })
+			for _, method := range vm.Methods() {
+				for _, in := range []bool{true, false} {
+					of := where(p.scope.of(d), func(m migration) bool { return m.Method == method && p.of(m) == in })
 					if len(of) > 0 {
-						rows = append(rows, score(fmt.Sprintf("%s, %s", method, map[bool]string{true: "with", false: "without"}[preempt]), of))
+						rows = append(rows, score(fmt.Sprintf("%s, %s", method, words[in]), of))
 					}
 				}
 			}

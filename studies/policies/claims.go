@@ -13,7 +13,7 @@ import (
 )
 
 func (s series) claims() []study.Claim {
-	return []study.Claim{
+	all := []study.Claim{
 		{ID: s.id + "-regret", Text: "walm's mean regret against the oracle, which has tried every method, " + s.name,
 			Published: "at most 5 %", Check: s.regret},
 		{ID: s.id + "-constants", Text: "walm costs less than each method taken always, and less than a choice by chance, " + s.name,
@@ -24,6 +24,10 @@ func (s series) claims() []study.Claim {
 			Check: s.noClassWorse},
 		{ID: s.id + "-safe", Text: "walm loses no VM, and every move of its ends, " + s.name, Published: "0 and 0", Check: s.safe},
 	}
+	if s.peersOnly {
+		return all[2:]
+	}
+	return all
 }
 
 // regret is over workloads and profiles, of mean costs. The least cost of six single moves is one that nobody could have

@@ -17,13 +17,15 @@ var files embed.FS
 type series struct {
 	run, id, name string
 	endless       charge // of a move that had not ended
+	peersOnly     bool   // all constant methods were not run
 }
 
 // all are the series, the latest first.
 func all() []series {
 	return []series{
-		{"policies2", "L", "where service loss can be told, by the mended model", andMoved},
-		{"policies", "P", "the first series, by the first model", untilThen},
+		{"policies3", "Z", "where it may compress", andMoved, true},
+		{"policies2", "L", "where service loss can be told, by the mended model", andMoved, false},
+		{"policies", "P", "the first series, by the first model", untilThen, false},
 	}
 }
 
