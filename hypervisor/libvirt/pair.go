@@ -20,6 +20,7 @@ type Pair struct {
 	Options Options
 
 	from, to *host
+	emulator rpc.Version // the destination's QEMU; 0: not told
 	backlog  *backlog.Backlog[vm.Event]
 	events   chan vm.Event
 	ctx      context.Context // ends with Close
@@ -97,6 +98,13 @@ func (p *Pair) begin(ctx context.Context) error {
 		if ids[h.side], err = hostUUID(text); err != nil {
 			return fmt.Errorf("ask the %s what it is: %w", h.side, err)
 		}
+	}
+	to, err := p.to.get(ctx)
+	if err != nil {
+		return err
+	}
+	if p.emulator, err = to.QEMUVersion(ctx); err != nil && !refused(err) {
+		return fmt.Errorf("ask the destination for its QEMU: %w", err)
 	}
 	if id := ids[vm.Source]; id != "" && id == ids[vm.Destination] {
 		return fmt.Errorf("source and destination are the same host (UUID %s): name another host, or give one of two hosts that"+

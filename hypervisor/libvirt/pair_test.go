@@ -195,6 +195,15 @@ func TestUnable(t *testing.T) {
 	if got := p.Unable(vm.PreCopy, vm.Params{}); got != "" {
 		t.Errorf("%q", got)
 	}
+	if p.emulator == 0 {
+		t.Error("the destination was not asked for its QEMU")
+	}
+	for to, lost := range map[rpc.Version]bool{0: false, 7_002_000: false, 9_002_000: true, 9_002_001: false} {
+		p.emulator = to
+		if got := p.Unable(vm.PreCopy, vm.Params{Multifd: 2}); strings.Contains(got, "loses pages") != lost {
+			t.Errorf("7.2.0 to %s: %q", to, got)
+		}
+	}
 }
 
 // Where both are asked for the domain's limit, it is set before the migration and given back after one that failed.

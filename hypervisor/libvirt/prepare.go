@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"walm/hypervisor/libvirt/preflight"
 	"walm/hypervisor/libvirt/rpc"
 	"walm/vm"
 )
@@ -105,6 +106,8 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 		return "libvirt cannot be told what triggers the throttle"
 	case params.Switchover > 0:
 		return "libvirt cannot be told what the link carries at the switchover"
+	case params.Multifd > 0 && preflight.LosesChannels(preflight.Version(p.Domain.QEMU), preflight.Version(p.emulator)):
+		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over several channels (mended in 9.2.1)", p.emulator, p.Domain.QEMU)
 	case params.Compression != "" && params.Multifd == 0:
 		return "only what several channels carry is compressed: take multifd"
 	case params.Compression != "" && p.Domain.Libvirt < packs:
