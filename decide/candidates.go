@@ -35,12 +35,9 @@ var (
 	caps      = []float64{0, 1. / 2, 1. / 3} // of the link, on post-copy's background stream; 0: none
 )
 
-// Packed memory goes over so many channels, which is what most links keep busy, where a look found that pages come to so much of
-// their size at most. Post-copy, and pre-copy that post-copy may end, go without: QEMU up to 10.0 sends them over one.
-const (
-	channels = 2
-	packable = 0.9
-)
+// packable is the most that pages come to, of their size, where packing them is tried: two channels keep most links busy. Post-copy,
+// and pre-copy that post-copy may end, go without: QEMU up to 10.0 sends them over one.
+const packable = 0.9
 
 // Candidates lists what the pair can do, the methods in display order, and says of each method that is missing why. Preempt is
 // on where the pair can do it, and off is tried: the stream then follows a guest that walks through its memory
@@ -154,7 +151,7 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 	}
 	if c := q.Trace.Compressible; c > 0 && c <= packable && !m.Postcopies() && m != vm.Offline {
 		for _, p := range append([]vm.Params{base}, list...) {
-			p.Multifd, p.Compression, p.Postcopy, p.Preempt = channels, vm.Zstd, false, false
+			p.Multifd, p.Compression, p.Postcopy, p.Preempt = vm.DefaultMultifd, vm.Zstd, false, false
 			list = append(list, p)
 		}
 	}

@@ -14,7 +14,7 @@ const (
 )
 
 // packRateVaries is how much Host.PackRate does, e^(0.25 z): 120 to 200 MB were packed by two channels at 190 to 340 MB/s, on two cores
-// that had the guest, the other host and the link to do as well. Between real hosts it is three times as much.
+// that had the guest, the other host and the link to do as well.
 const packRateVaries = 0.25
 
 // initial is how fast memory goes in the first pass and how much of it is on the wire, both as a multiple of what holds later.

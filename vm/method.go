@@ -66,6 +66,7 @@ const (
 	DefaultThrottleInitial   = 20
 	DefaultThrottleIncrement = 10
 	DefaultThrottleMax       = 99
+	DefaultMultifd           = 2 // channels, of those who ask for several
 	// MaxDowntimeLimit is the largest downtime limit that QEMU takes (MAX_MIGRATE_DOWNTIME_SECONDS).
 	MaxDowntimeLimit = 2000 * time.Second
 )

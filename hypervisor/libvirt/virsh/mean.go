@@ -17,9 +17,6 @@ type Meaning struct {
 	Notes  []string // what is not obvious about the line
 }
 
-// channels is how many QEMU opens where --parallel-connections is not given.
-const channels = 2
-
 // Mean says what the line does.
 func (l Line) Mean() Meaning {
 	m := Meaning{Method: l.method(), After: l.Timeout, Then: l.OnTimeout()}
@@ -35,7 +32,7 @@ func (l Line) Mean() Meaning {
 		p.ThrottleIncrement = or(l.ThrottleIncrement, p.ThrottleIncrement)
 	}
 	if l.Parallel {
-		p.Multifd = or(l.Connections, channels)
+		p.Multifd = or(l.Connections, vm.DefaultMultifd)
 	}
 	m.Params = p
 	m.Notes = l.notes()
