@@ -18,58 +18,52 @@ func claims(scopes []scope) []study.Claim {
 	all := []study.Claim{
 		{ID: "size", Text: "how much this rests on", Published: "300 migrations, 12 workloads, 6 methods", Check: size}}
 	for _, v := range scopes {
-		claim := func(id, text, mark string, check func([]migration) study.Finding) {
-			all = append(all, study.Claim{ID: v.id + "-" + id, Text: text + ", " + v.name, Published: mark,
-				Check: func(d study.Data) study.Finding {
-					of := v.of(d)
-					if len(of) == 0 {
-						return study.Missing(v.experiments[0])
-					}
-					return check(of)
-				}})
-		}
-		claim("TMT", "median error of total time", "at most 2 %", atMost(tmt, 0.5, 0.02))
-		claim("TMT-p90", "90th percentile of the error of total time", "at most 7 %", atMost(tmt, 0.9, 0.07))
-		claim("bad", "forecasts of total time that are off by a quarter, or wrong on whether it ends", "at most 0.5 %", bad)
-		claim("DT", "median error of downtime", "at most 10 ms or 10 %", downtime)
-		claim("loss", "median error of service loss", "at most 20 %", atMost(loss, 0.5, 0.2))
-		claim("TMT-in", "intervals of total time hold what is measured", "80 and 95 %, within 5 points", cover(tmt))
-		claim("DT-in", "intervals of downtime hold what is measured", "80 and 95 %, within 5 points", cover(dt))
-		claim("loss-in", "intervals of service loss hold what is measured", "80 and 95 %, within 5 points", cover(loss))
-		claim("others", "total time of pre-copy, beside other ways to forecast it", "the least median error",
-			func(of []migration) study.Finding { return leastError(of, forecasters()[2:]) })
+		every := func(migration) bool { return true }
+		all = append(all, v.claims(v.name, every)...)
+		all = append(all, study.Claim{ID: v.id + "-others", Text: "total time of pre-copy, beside other ways to forecast it, " + v.name,
+			Published: "the least median error",
+			Check:     v.check(every, func(of []migration) study.Finding { return leastError(of, forecasters()[2:]) })})
 	}
 	return all
 }
 
-// part is some of a scope's migrations, and what tells them.
+// part is some of a scope's migrations, and what they are called.
 type part struct {
 	scope
 	words string
 	of    func(migration) bool
 }
 
-// claims are those that are asked for, of what was never forecast before.
-func (p part) claims(ids ...string) (all []study.Claim) {
-	claim := func(id, text, mark string, check func([]migration) study.Finding) {
-		if !slices.Contains(ids, id) {
-			return
+// claims hold those of a scope's migrations that which is true of against the marks; no ids: against all of them.
+func (v scope) claims(name string, which func(migration) bool, ids ...string) (all []study.Claim) {
+	for _, c := range []struct {
+		id, text, mark string
+		check          func([]migration) study.Finding
+	}{
+		{"TMT", "median error of total time", "at most 2 %", atMost(tmt, 0.5, 0.02)},
+		{"TMT-p90", "90th percentile of the error of total time", "at most 7 %", atMost(tmt, 0.9, 0.07)},
+		{"bad", "forecasts of total time that are off by a quarter, or wrong on whether it ends", "at most 0.5 %", bad},
+		{"DT", "median error of downtime", "at most 10 ms or 10 %", downtime},
+		{"loss", "median error of service loss", "at most 20 %", atMost(loss, 0.5, 0.2)},
+		{"TMT-in", "intervals of total time hold what is measured", "80 and 95 %, within 5 points", cover(tmt)},
+		{"DT-in", "intervals of downtime hold what is measured", "80 and 95 %, within 5 points", cover(dt)},
+		{"loss-in", "intervals of service loss hold what is measured", "80 and 95 %, within 5 points", cover(loss)},
+	} {
+		if len(ids) == 0 || slices.Contains(ids, c.id) {
+			all = append(all, study.Claim{ID: v.id + "-" + c.id, Text: c.text + ", " + name, Published: c.mark, Check: v.check(which, c.check)})
 		}
-		all = append(all, study.Claim{ID: p.id + "-" + id, Text: text + " " + p.words + ", " + p.name, Published: mark, Check: func(d study.Data) study.Finding {
-			if of := where(p.scope.of(d), p.of); len(of) > 0 {
-				return check(of)
-			}
-			return study.Missing(p.experiments[0])
-		}})
 	}
-	claim("TMT", "median error of total time", "at most 2 %", atMost(tmt, 0.5, 0.02))
-	claim("TMT-p90", "90th percentile of the error of total time", "at most 7 %", atMost(tmt, 0.9, 0.07))
-	claim("bad", "forecasts of total time that are off by a quarter, or wrong on whether it ends,", "at most 0.5 %", bad)
-	claim("DT", "median error of downtime", "at most 10 ms or 10 %", downtime)
-	claim("loss", "median error of service loss", "at most 20 %", atMost(loss, 0.5, 0.2))
-	claim("TMT-in", "intervals of total time hold what is measured", "80 and 95 %, within 5 points", cover(tmt))
-	claim("loss-in", "intervals of service loss hold what is measured", "80 and 95 %, within 5 points", cover(loss))
 	return all
+}
+
+// check is what find finds in those of a scope's migrations that which is true of.
+func (v scope) check(which func(migration) bool, find func([]migration) study.Finding) func(study.Data) study.Finding {
+	return func(d study.Data) study.Finding {
+		if of := where(v.of(d), which); len(of) > 0 {
+			return find(of)
+		}
+		return study.Missing(v.experiments[0])
+	}
 }
 
 // leastError compares the other forecasters on pre-copy, which is all that most of them know.

@@ -73,15 +73,17 @@ func experiments() []string {
 func Study() study.Study {
 	all := scopes()
 	channel := part{scope{"P", "as written down before, of post-copy and hybrid with a channel for faulted pages and without", forecasters()[0], []string{"preempt"}, false},
-		"with the channel", func(m migration) bool { return m.Params.Preempt }}
+		"as written down before, of post-copy and hybrid with a channel for faulted pages", func(m migration) bool { return m.Params.Preempt }}
 	packed := part{scope{"K", "as written down before, of two channels that compress and of two that do not", forecasters()[0], []string{"packed"}, false},
-		"compressed", func(m migration) bool { return m.Params.Compression != "" }}
+		"as written down before, of two channels that compress", func(m migration) bool { return m.Params.Compression != "" }}
 	s := study.Study{
-		Name:   "forecast",
-		Title:  "How far off the forecasts are",
-		Files:  files,
-		Runs:   []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
-		Claims: slices.Concat(claims(all), packed.claims("TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "loss-in"), channel.claims("DT", "loss", "loss-in")),
+		Name:  "forecast",
+		Title: "How far off the forecasts are",
+		Files: files,
+		Runs:  []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
+		Claims: slices.Concat(claims(all),
+			packed.claims(packed.words, packed.of, "TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "loss-in"),
+			channel.claims(channel.words, channel.of, "DT", "loss", "loss-in")),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
 			{Name: "dt", Caption: "Downtime, forecast beside measured", Draw: picture(dt, tested(all))},
