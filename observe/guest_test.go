@@ -38,6 +38,7 @@ type load struct {
 	Rate      int  // pages written per second
 	Uniform   bool // at random; else one after the other
 	Reads     bool // read in place of write
+	Words     bool // the working set is of few words, all else of random numbers
 	Userfault bool // hold a userfaultfd
 	// Work and Rest are in turn, where there is a Rest.
 	Work, Rest time.Duration
@@ -108,6 +109,11 @@ func beGuest() error {
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(&ram[0])), len(ram)/8)
 	for i := range words[:guestFilled/8] {
 		words[i] = r.Uint64() | 1
+	}
+	if l.Words {
+		for i := range words[:l.Pages*int(vm.Page)/8] {
+			words[i] = words[len(words)/4+r.IntN(100)]
+		}
 	}
 	clear(ram[guestFilled:guestTouch])
 	if l.Userfault {

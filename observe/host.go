@@ -108,7 +108,11 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Zero:    estimate(zero, n, pages), ZeroErr: stdErr(zero, n, pages),
 		Content: content(w.ref, mem.zero), Swapped: estimate(mem.swapped, n, pages), Duplicate: duplicate(w.ref, mem.zero),
 	}
-	if t.Compressible, err = mem.compressible(notZero(addrs, w.ref, mem.zero)); err != nil {
+	filled := notZero(addrs, w.ref, mem.zero)
+	if t.Compressible, err = mem.compressible(filled); err != nil {
+		return vm.Trace{}, err
+	}
+	if t.Together, err = mem.together(h.layout.Blocks, filled); err != nil {
 		return vm.Trace{}, err
 	}
 	if huge, err := mem.huge(few(addrs, WatchSamples)); err == nil {
@@ -147,7 +151,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	if err := h.proc.check(); err != nil {
 		return vm.Trace{}, err
 	}
-	if t.Rewritten, err = mem.compressible(few(w.written(), batch)); err != nil {
+	if t.Rewritten, err = mem.compressible(w.written()); err != nil {
 		return vm.Trace{}, err
 	}
 	t.Steps = beside.steps

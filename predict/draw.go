@@ -141,9 +141,9 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.bandwidth, w.link, w.switched = w.bandwidth/times, w.link/times, w.switched/times
 	w.host.DiskRate /= vm.Rate(times)
 	shrinks := z()
-	w.packed = packed(t.Compressible, shrinks)
+	w.packed = packed(t.Compressible, t, shrinks)
 	if w.repacked = w.packed; t.Rewritten > 0 {
-		w.repacked = packed(t.Rewritten, shrinks)
+		w.repacked = packed(t.Rewritten, t, shrinks)
 	}
 	w.host.PackRate *= vm.Rate(math.Exp(packRateVaries * z()))
 	return w

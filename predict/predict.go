@@ -123,7 +123,7 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 	if f.Params.Multifd > 2 {
 		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", f.Params.Multifd))
 	}
-	if most := vm.Rate(f.Params.Multifd) * h.PackRate; f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, 0)) {
+	if most := vm.Rate(f.Params.Multifd) * h.PackRate; f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, t, 0)) {
 		out = append(out, fmt.Sprintf("%d channels compress %v at most, which keeps the link from being full", f.Params.Multifd, most))
 	}
 	if f.Params.Compression != "" && f.Params.Compression != vm.Zstd {

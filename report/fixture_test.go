@@ -37,7 +37,7 @@ func trace() vm.Trace {
 	t := vm.Trace{Taken: at(-7 * sec), Took: 6613 * ms, Source: "host memory", Samples: 16384, RAM: vm.GiB,
 		Present: mib(683.2), Zero: mib(664.9), ZeroErr: mib(3.8), VCPUs: []float64{0.963, 0.031},
 		NetIn: 12300, NetOut: 4100, Class: vm.MemoryIntensive, Access: vm.WriteIntensive,
-		Swapped: mib(12.5), Huge: mib(512), Duplicate: 0.042, Compressible: 0.61, Rewritten: 0.74,
+		Swapped: mib(12.5), Huge: mib(512), Duplicate: 0.042, Compressible: 0.61, Rewritten: 0.74, Together: 1.29,
 		Touched:  vm.Curve{{Window: 112 * ms, Dirty: mib(16), Err: mib(0.5)}, {Window: 1612 * ms, Dirty: mib(182), Err: mib(1)}},
 		Warnings: []string{"2 of 16,384 sampled pages could not be read and count as unchanged"}}
 	for _, window := range []time.Duration{105, 155, 255, 455, 855, 1655, 3255, 6455} {

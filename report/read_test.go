@@ -24,6 +24,9 @@ func TestRead(t *testing.T) {
 		if diff := cmp.Diff(rec.Trace.Curve, got.Trace.Curve); diff != "" {
 			t.Errorf("%s: the curve differs:\n%s", name, diff)
 		}
+		if g, w := got.Trace, rec.Trace; g.Compressible != w.Compressible || g.Rewritten != w.Rewritten || g.Together != w.Together {
+			t.Errorf("%s: memory compresses to %g, %g, %g, was %g, %g, %g", name, g.Compressible, g.Rewritten, g.Together, w.Compressible, w.Rewritten, w.Together)
+		}
 		if got.Policy.Profile != rec.Policy.Profile || got.Policy.Weights != nil || got.Link != rec.Link || got.Host != rec.Host ||
 			got.Plan.Method != rec.Plan.Method || got.Plan.Params != rec.Plan.Params ||
 			got.Plan.Forecast.TMT.Mid != rec.Plan.Forecast.TMT.Mid || !got.Started.Equal(rec.Started) || got.Trace.RAM != rec.Trace.RAM {

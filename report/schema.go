@@ -68,6 +68,7 @@ type traceDoc struct {
 	Twice    *float64   `json:"duplicate_share"`
 	Packed   *float64   `json:"compressed_share"`
 	Repacked *float64   `json:"written_compressed_share"`
+	Together *float64   `json:"compressed_together_times"`
 	VCPUs    []float64  `json:"vcpu_shares"`
 	NetIn    *float64   `json:"net_in_bytes_per_second"`
 	NetOut   *float64   `json:"net_out_bytes_per_second"`

@@ -62,10 +62,13 @@ func memory(t vm.Trace) (rows [][]string) {
 		rows = append(rows, []string{"duplicate", "at least " + percent(t.Duplicate) + " of the pages not zero"})
 	}
 	if t.Compressible > 0 {
-		rows = append(rows, []string{"compresses", "to " + percent(t.Compressible) + " of the pages not zero"})
+		rows = append(rows, []string{"compresses", "to " + percent(t.Compressible) + " of the pages not zero, each by itself"})
 	}
 	if t.Rewritten > 0 {
 		rows = append(rows, []string{"", "to " + percent(t.Rewritten) + " of what it writes"})
+	}
+	if t.Together > 0 {
+		rows = append(rows, []string{"", fmt.Sprintf("%.2f times as much is saved in a row", t.Together)})
 	}
 	if n := len(t.Touched); n > 0 {
 		p := t.Touched[n-1]

@@ -105,10 +105,12 @@ type Trace struct {
 	Huge    Bytes         `json:",omitempty"` // RAM that the host maps by huge pages; 0: none, or not known
 	// What of the pages that are not zero could be left out: Duplicate is the share of them whose content another sampled
 	// page has, at least; Compressible is their size once compressed, of their size, and Rewritten that of those which the VM
-	// wrote to during the look; 0 where not known.
+	// wrote to during the look; Together is how many times as much is saved where neighbours are packed in one go; 0 where not
+	// known.
 	Duplicate    float64   `json:",omitempty"`
 	Compressible float64   `json:",omitempty"`
 	Rewritten    float64   `json:",omitempty"`
+	Together     float64   `json:",omitempty"`
 	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve        Curve
 	Steps        []Step    `json:",omitempty"` // what the look saw of whether the VM writes evenly; nil: not known
