@@ -6,7 +6,7 @@ import (
 )
 
 // unknowns is how many things a draw leaves to chance, but for what happens pass by pass.
-const unknowns = 29
+const unknowns = 30
 
 // dealt deals every unknown to the draws, as standard normal numbers: each unknown's are spread evenly over its
 // distribution, in an order of its own (a Latin hypercube; McKay, Beckman and Conover, 1979). Plain random numbers left the

@@ -146,6 +146,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 		w.repacked = packed(t.Rewritten, t, shrinks)
 	}
 	w.host.PackRate *= vm.Rate(math.Exp(packRateVaries * z()))
+	w.held = math.Exp(heldVaries * z())
 	return w
 }
 

@@ -38,6 +38,7 @@ type world struct {
 	rhythm    rhythm                      // when it works: dirty tells of that time
 	packed    float64                     // bytes on the wire of a byte of memory that channels compress
 	repacked  float64                     // the same of what the VM writes
+	held      float64                     // factor on what channels hold that compress, about 1
 	initial   *initial                    // what the first pass is beside later ones; nil: the same
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
@@ -56,6 +57,7 @@ type pass struct {
 	n       int     // the pass that begins
 	at      float64 // seconds since the first page was sent
 	pending float64 // bytes of memory to send
+	early   float64 // of them left by the first pass
 	sent    float64 // bytes on the wire so far
 	queued  float64 // of them still between the sender and the link
 	lost    float64 // seconds of work withheld by throttling
@@ -79,10 +81,11 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		threshold = float64(p.Switchover) * p.DowntimeLimit.Seconds()
 	}
 	left, sent, took, queued := w.first(wire, p)
+	early := left
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
-		queued = w.queued
+		queued, early = w.queued, 0
 		age = w.flight.Last
 	}
 	s := pass{n: 1, speed: 1, queued: queued}
@@ -100,6 +103,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		dirtied := math.Min(w.dirty(now)*w.jitter(), float64(w.ram))
 		marked := math.Max(0, dirtied-w.spared(age, now))
 		s.pending = math.Min(w.union(left, kept, marked, age, now), float64(w.ram))
+		s.early = math.Min(early, s.pending)
 		age = now + seconds(age.Seconds()*kept)
 		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
 		if throttle != nil {
@@ -118,6 +122,8 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if cut := interrupted(w.host.Rules, throttle != nil, s.n, s.at, took); cut > 0 {
 			left, sent, took = s.pending-cut*memory, cut*wire, cut
 		}
+		slower, larger := w.initial.beyond(s.early)
+		took, sent, early = took+slower/memory, sent+larger/float64(vm.Page)*pageOnWire, 0
 		s.queued = w.queued
 		kept = left / math.Max(s.pending, 1)
 	}
@@ -140,9 +146,9 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // stretch of zeros the queue drains.
 func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float64) {
 	limit := p.DowntimeLimit
-	memory, shrunk := wire*float64(vm.Page)/pageOnWire, 1.0
+	memory, shrunk, full := wire*float64(vm.Page)/pageOnWire, 1.0, wire
 	if w.initial != nil {
-		memory, shrunk = memory*w.initial.speed, w.initial.wire
+		memory, shrunk, full = memory*w.initial.speed, w.initial.wire, wire*w.initial.speed*w.initial.wire
 	}
 	every := bursts(memory)
 	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
@@ -153,6 +159,7 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 	threshold := 0.0
 	looked := -w.phase * every // pages of zeros are passed so fast that where QEMU looks next is chance
 	rest := float64(w.ram)
+slices:
 	for _, share := range w.content {
 		for todo := slice; todo > 1; {
 			step := math.Min(todo, math.Max(fine, rest-end))
@@ -161,14 +168,14 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 			content, zeros := step*share, step*(1-share)
 			passing := zeros / w.scan
 			took += content/memory + passing
-			queued = math.Min(w.queued, math.Max(0, queued-passing*wire)+content)
+			queued = math.Min(w.queued, math.Max(0, queued-passing*memory)+content)
 			sent += content/float64(vm.Page)*pageOnWire*shrunk + zeros/float64(vm.Page)*zeroOnWire
 			if took-looked < every {
 				continue
 			}
 			looked = took
 			if took-mark >= settle.Seconds() {
-				rate := math.Min((sent-markSent)/(took-mark), wire) * w.reading
+				rate := math.Min((sent-markSent)/(took-mark), full) * w.reading
 				threshold = rate * float64(vm.Page) / pageOnWire * limit.Seconds()
 				if p.Switchover > 0 {
 					threshold = float64(p.Switchover) * limit.Seconds()
@@ -176,11 +183,13 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 				mark, markSent = took, sent
 			}
 			if rest < threshold {
-				return w.tail(1 - rest/float64(w.ram)), sent, took, queued
+				left = w.tail(1 - rest/float64(w.ram))
+				break slices
 			}
 		}
 	}
-	return 0, sent, took, queued
+	more, _ := w.initial.beyond(queued)
+	return left, sent, took, queued + more
 }
 
 // tail is how much content lies behind a share of RAM.
@@ -220,15 +229,15 @@ func within(x float64) float64 { return math.Min(1, math.Max(0, x)) }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.
 func (w *world) stop(s pass) cost {
-	rest := s.pending / float64(vm.Page) * pageOnWire
-	last := rest/w.link + w.host.Switchover.Seconds()
+	slower, larger := w.initial.beyond(s.early)
+	last := (s.pending+slower)/float64(vm.Page)*pageOnWire/w.link + w.host.Switchover.Seconds()
 	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
 	dt := math.Min(last+s.queued/w.link, tmt)
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
 		loss:   seconds(math.Max(0, s.lost+dt+w.cold+w.drag*s.at)),
-		bytes:  s.sent + rest,
+		bytes:  s.sent + (s.pending+larger)/float64(vm.Page)*pageOnWire,
 		passes: s.n - 1,
 	}
 }
