@@ -66,7 +66,7 @@ func learned(all []migration) []migration {
 
 // experiments are the names under which the study's results are found.
 func experiments() []string {
-	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2", "packed-programs", "crowded", "crowded2", "crowded3"}
+	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2", "packed-programs", "packed3", "crowded", "crowded2", "crowded3"}
 }
 
 // Study is the question, its experiments, and what they answer.
@@ -79,12 +79,16 @@ func Study() study.Study {
 	asked := []string{"TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "DT-in", "loss-in"}
 	rows := scope{"N", "as written down before, of two channels that compress, from looks that pack neighbours together", forecasters()[0],
 		[]string{"packed2", "packed-programs"}, false}
+	mended := part{scope{"Y", "as written down before, of two channels that compress and of two that do not, once their downtime was mended",
+		forecasters()[0], []string{"packed3"}, false},
+		"as written down before, of two channels that compress, once their downtime was mended", packed.of}
 	s := study.Study{
 		Name:  "forecast",
 		Title: "How far off the forecasts are",
 		Files: files,
-		Runs:  []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "packed2.yaml", "packed-programs.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
+		Runs:  []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "packed2.yaml", "packed-programs.yaml", "packed3.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
 		Claims: slices.Concat(claims(all),
+			mended.claims(mended.words, mended.of, asked...),
 			rows.claims(rows.name, func(migration) bool { return true }, asked...),
 			packed.claims(packed.words, packed.of, asked...),
 			channel.claims(channel.words, channel.of, "DT", "loss", "loss-in")),
@@ -98,7 +102,7 @@ func Study() study.Study {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
 	fs := forecasters()
-	s.Tables = append(s.Tables, byMethod(rows), byWorkload(rows), worst(rows), byPart(packed, map[bool]string{true: "compressed", false: "plain"}), byWorkload(packed.scope),
+	s.Tables = append(s.Tables, byPart(mended, map[bool]string{true: "compressed", false: "plain"}), byWorkload(mended.scope), byMethod(rows), byWorkload(rows), worst(rows), byPart(packed, map[bool]string{true: "compressed", false: "plain"}), byWorkload(packed.scope),
 		byPart(channel, map[bool]string{true: "with", false: "without"}), byWorkload(channel.scope),
 		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}, false}),
 		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],
