@@ -67,6 +67,13 @@ func TestPack(t *testing.T) {
 	if a, b, c := of(zstd, text, link), of(zstd, numbers, link), of(plain, shrinks, link); a.TMT.Mid >= b.TMT.Mid || b.TMT.Mid >= c.TMT.Mid {
 		t.Errorf("a writer of text takes %v, one of random numbers %v, without compression %v", a.TMT.Mid, b.TMT.Mid, c.TMT.Mid)
 	}
+	// One that writes nothing is stopped in its first pass: what it would write does not matter.
+	few, most := still, still
+	few.Compressible, few.Rewritten, most.Compressible, most.Rewritten = 0.5, 0.05, 0.5, 1
+	a, b := of(zstd, few, link), of(zstd, most, link)
+	near(t, "downtime of a still VM", a.DT.Mid.Seconds(), b.DT.Mid.Seconds(), 0.03)
+	near(t, "TMT of a still VM", a.TMT.Mid.Seconds(), b.TMT.Mid.Seconds(), 0.1)
+	near(t, "bytes of a still VM", float64(a.Bytes.Mid), float64(b.Bytes.Mid), 0.05*float64(a.Bytes.Mid))
 	capped := zstd
 	capped.Bandwidth = 20e6
 	near(t, "TMT under a cap on what is sent", of(capped, shrinks, link).TMT.Mid.Seconds(), of(zstd, shrinks, vm.Link{Bandwidth: 20e6}).TMT.Mid.Seconds(), 0.3)

@@ -77,15 +77,20 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	}
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := w.reading * memory * p.DowntimeLimit.Seconds()
+	atFirst := threshold // by what the first pass sent
+	if w.initial != nil {
+		atFirst *= w.initial.speed * w.initial.wire
+	}
 	if p.Switchover > 0 {
 		threshold = float64(p.Switchover) * p.DowntimeLimit.Seconds()
+		atFirst = threshold
 	}
 	left, sent, took, queued := w.first(wire, p)
 	early := left
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
-		queued, early = w.queued, 0
+		queued, early, atFirst = w.queued, 0, threshold
 		age = w.flight.Last
 	}
 	s := pass{n: 1, speed: 1, queued: queued}
@@ -105,7 +110,8 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		s.pending = math.Min(w.union(left, kept, marked, age, now), float64(w.ram))
 		s.early = math.Min(early, s.pending)
 		age = now + seconds(age.Seconds()*kept)
-		s.fits = s.pending < threshold && s.at >= settle.Seconds() || s.pending == 0
+		s.fits = s.pending < atFirst && s.at >= settle.Seconds() || s.pending == 0
+		atFirst = threshold
 		if throttle != nil {
 			s.speed = throttle.sync(s.at, marked, sent, w.work)
 		}

@@ -320,6 +320,25 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	})
+	t.Run("channels that compress", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			source, destination := newFake("10.0.2"), waiting("10.0.2")
+			before := map[*fake]object{source: state(source), destination: state(destination)}
+			p := pairOf(t, source, destination)
+			do(t, p, vm.ActPrepare, vm.PreCopy, vm.Params{DowntimeLimit: time.Second, Multifd: 2, Compression: vm.Zstd})
+			for _, f := range []*fake{source, destination} {
+				if got := state(f)["parameters"].(object)[compression]; got != "zstd" {
+					t.Errorf("prepared, it packs by %v", got)
+				}
+			}
+			do(t, p, vm.ActRelease, "", vm.Params{})
+			for f, was := range before {
+				if diff := cmp.Diff(was, state(f)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	})
 	t.Run("prepared twice", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			source, destination, p, check := setUp(t)

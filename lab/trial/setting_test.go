@@ -35,6 +35,26 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestOverlay: what an experiment sets goes to the methods that can have it.
+func TestOverlay(t *testing.T) {
+	channels := vm.Params{Multifd: 2, Compression: vm.Zstd}
+	for _, tt := range []struct {
+		m       vm.Method
+		p, want vm.Params
+	}{
+		{vm.PreCopy, vm.Params{}, channels},
+		{vm.StopAndCopy, vm.Params{}, channels},
+		{vm.AutoConverge, vm.Params{}, channels},
+		{vm.PreCopy, vm.Params{Postcopy: true}, vm.Params{Postcopy: true}},
+		{vm.PostCopy, vm.Params{}, vm.Params{}},
+		{vm.Offline, vm.Params{}, vm.Params{}},
+	} {
+		if diff := cmp.Diff(tt.want, overlay(tt.m, tt.p, channels)); diff != "" {
+			t.Errorf("%s %+v:\n%s", tt.m, tt.p, diff)
+		}
+	}
+}
+
 // TestRandomChoice: the same trial draws the same method, and many trials draw each about equally often.
 func TestRandomChoice(t *testing.T) {
 	s := experiment.Setup{Choice: experiment.Random, Among: []vm.Method{vm.PreCopy, vm.PostCopy, vm.Hybrid}}
