@@ -137,7 +137,7 @@ const level = 0.8
 func newParams(p vm.Params) paramsDoc {
 	return paramsDoc{used(p.DowntimeLimit.Seconds()), used(float64(p.Bandwidth)), used(float64(p.Switchover)), used(float64(p.PostcopyBandwidth)),
 		used(float64(p.Passes)), used(float64(p.ThrottleInitial)), used(float64(p.ThrottleIncrement)),
-		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), string(p.Compression), p.Postcopy}
+		used(float64(p.ThrottleMax)), used(float64(p.ThrottleTrigger)), p.Preempt, used(float64(p.Multifd)), text(string(p.Compression)), p.Postcopy}
 }
 
 func newOutcome(rec move.Record) *outcomeDoc {

@@ -74,7 +74,7 @@ func (d paramsDoc) value() vm.Params {
 		Switchover: vm.Rate(or0(d.Switchover)), PostcopyBandwidth: vm.Rate(or0(d.PostcopyBandwidth)), Passes: int(or0(d.Passes)),
 		ThrottleInitial: int(or0(d.ThrottleInitial)), ThrottleIncrement: int(or0(d.ThrottleIncrement)),
 		ThrottleMax: int(or0(d.ThrottleMax)), ThrottleTrigger: int(or0(d.ThrottleTrigger)), Preempt: d.Preempt, Multifd: int(or0(d.Multifd)),
-		Compression: vm.Compression(d.Compression), Postcopy: d.Armed}
+		Compression: vm.Compression(or(d.Compression)), Postcopy: d.Armed}
 }
 
 func (d event) value(started time.Time) vm.Event {

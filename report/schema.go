@@ -149,7 +149,7 @@ type paramsDoc struct {
 	ThrottleTrigger   *float64 `json:"throttle_trigger_percent"`
 	Preempt           bool     `json:"preempt"`
 	Multifd           *float64 `json:"multifd_channels"`
-	Compression       string   `json:"compression"`
+	Compression       *string  `json:"compression"`
 	Armed             bool     `json:"post_copy_armed"`
 }
 

@@ -52,7 +52,9 @@ func (s *schedule) next() (least target, span time.Duration) {
 			least, span = t, left
 		}
 	}
-	s.busy[least] = true
+	if span > 0 {
+		s.busy[least] = true
+	}
 	return least, min(span, longest)
 }
 
