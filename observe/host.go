@@ -109,11 +109,13 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Content: content(w.ref, mem.zero), Swapped: estimate(mem.swapped, n, pages), Duplicate: duplicate(w.ref, mem.zero),
 	}
 	filled := notZero(addrs, w.ref, mem.zero)
-	if t.Compressible, err = mem.compressible(filled); err != nil {
+	if t.Compressible, err = mem.compressible(few(filled, n/packedEvery)); err != nil {
 		return vm.Trace{}, err
 	}
-	if t.Together, err = mem.together(h.layout.Blocks, filled); err != nil {
-		return vm.Trace{}, err
+	if samples > WatchSamples {
+		if t.Together, err = mem.together(h.layout.Blocks, filled); err != nil {
+			return vm.Trace{}, err
+		}
 	}
 	if huge, err := mem.huge(few(addrs, WatchSamples)); err == nil {
 		t.Huge = estimate(huge, min(n, WatchSamples), pages)
@@ -151,7 +153,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 	if err := h.proc.check(); err != nil {
 		return vm.Trace{}, err
 	}
-	if t.Rewritten, err = mem.compressible(w.written()); err != nil {
+	if t.Rewritten, err = mem.compressible(few(w.written(), n/packedEvery)); err != nil {
 		return vm.Trace{}, err
 	}
 	t.Steps = beside.steps

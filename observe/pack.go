@@ -7,12 +7,12 @@ import (
 	"walm/vm"
 )
 
-// packed is how many pages a look compresses to tell what all come to. Pages of one VM come to anything from nothing to all of their
-// size: of 256, which were taken at first, the mean was off by up to a tenth; this many take 5 ms.
-const packed = 2048
+// packedEvery says how many of a look's pages are compressed to tell what all come to: 2,048 of a forecast's, in 5 ms. Pages of one VM
+// come to anything from nothing to all of their size: of 256, which were taken at first, the mean was off by up to a tenth.
+const packedEvery = 8
 
-// Neighbours are packed in rows, to tell how much more is saved so: longer rows tell no more (16 to 128 pages: 1.29 to 1.30), fewer
-// ones do (32: 1.22 to 1.31 where all of memory has 1.25). They take 35 ms.
+// Neighbours are packed in rows, to tell how much more is saved so: longer rows tell no more (16 to 128 pages: 1.29 to 1.30), while of
+// fewer (32) it was off by a tenth. They take 35 ms, which a look that only watches does not spend.
 const (
 	rows     = 128
 	rowPages = 16
@@ -21,7 +21,6 @@ const (
 // compressible is the size of pages once each is compressed by itself (S2), as a share of their size; 0 for none. Pages are taken
 // as they are now: one that has become zero since is left out.
 func (m *memory) compressible(addrs []uint64) (float64, error) {
-	addrs = few(addrs, packed)
 	var left, whole int
 	into := make([]byte, s2.MaxEncodedLen(int(vm.Page)))
 	for lo := 0; lo < len(addrs); lo += batch {
