@@ -100,7 +100,7 @@ walm: 1
 name: endless
 seed: 1
 repetitions: 1
-base: {memory: 176MiB, link: 1Gbit/s, method: pre-copy, workload: "random:wset=48MiB,rate=max", limit: 9s,
+base: {memory: 176MiB, link: 1Gbit/s, method: pre-copy, workload: "random:wset=48MiB,rate=max", limit: 15s,
   downtime-limit: 30ms} # a fourteenth of what is written: a guest that the host starves for a while does not fit either
 factors: {stop-rule: [qemu, xen]}
 `)
