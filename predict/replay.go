@@ -165,7 +165,7 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 	threshold := 0.0
 	looked := -w.phase * every // pages of zeros are passed so fast that where QEMU looks next is chance
 	rest := float64(w.ram)
-slices:
+walk:
 	for _, share := range w.content {
 		for todo := slice; todo > 1; {
 			step := math.Min(todo, math.Max(fine, rest-end))
@@ -190,7 +190,7 @@ slices:
 			}
 			if rest < threshold {
 				left = w.tail(1 - rest/float64(w.ram))
-				break slices
+				break walk
 			}
 		}
 	}
