@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"walm/vm"
@@ -40,5 +41,27 @@ func TestChannels(t *testing.T) {
 	}
 	if _, err := packing("gzip"); err == nil {
 		t.Error("gzip was taken")
+	}
+}
+
+// TestForked: channels that the method cannot have are refused, and not forgotten.
+func TestForked(t *testing.T) {
+	for _, tt := range []struct {
+		method vm.Method
+		tune   vm.Params
+		want   string
+	}{
+		{"", vm.Params{Multifd: 2, Compression: vm.Zstd}, ""},
+		{vm.PreCopy, vm.Params{Multifd: 2, Compression: vm.Zstd}, ""},
+		{vm.PostCopy, vm.Params{Compression: unpacked}, ""},
+		{vm.PostCopy, vm.Params{Compression: vm.Zstd}, "--compression does not go with --method post-copy"},
+		{vm.Hybrid, vm.Params{Multifd: 2}, "--multifd does not go with --method hybrid"},
+		{vm.Offline, vm.Params{Compression: vm.Zlib}, "--compression does not go with --method offline"},
+	} {
+		m := migration{}
+		m.policy.Method, m.tune = tt.method, tt.tune
+		if err := m.forked(); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s %+v: %v", tt.method, tt.tune, err)
+		}
 	}
 }

@@ -102,7 +102,7 @@ post-copy that the network interrupts is taken up again as soon as it is back.
 
 // run moves the VM.
 func (m *migration) run(ctx context.Context, given *pflag.FlagSet, args []string) error {
-	if err := errors.Join(m.policy.Check(), m.timing.check(), m.stream.check(), writable(m.html)); err != nil {
+	if err := errors.Join(m.policy.Check(), m.forked(), m.timing.check(), m.stream.check(), writable(m.html)); err != nil {
 		return err
 	}
 	v, err := m.embark(ctx, given, args)
@@ -168,6 +168,22 @@ func (m *migration) move(ctx context.Context, r move.Request) (move.Record, erro
 	return rec, err
 }
 
+// forks says whether a method's stream can be several: QEMU before 10.1 sends what post-copy may end over one.
+func forks(m vm.Method) bool { return m == vm.PreCopy || m == vm.AutoConverge || m == vm.StopAndCopy }
+
+// forked refuses what was asked of channels that the method asked for cannot have.
+func (m *migration) forked() error {
+	method := m.policy.Method
+	switch {
+	case method == "" || forks(method):
+	case m.tune.Multifd > 0:
+		return fmt.Errorf("--multifd does not go with --method %s, which has one stream", method)
+	case m.tune.Compression != "" && m.tune.Compression != unpacked:
+		return fmt.Errorf("--compression does not go with --method %s: only what several channels carry is compressed", method)
+	}
+	return nil
+}
+
 // channels puts in what the user said of parallel channels.
 func (m *migration) channels(p vm.Params) vm.Params {
 	switch c := m.tune.Compression; c {
@@ -200,7 +216,7 @@ func (m *migration) tuned(method vm.Method, p vm.Params) vm.Params {
 	if method == vm.Hybrid && m.tune.Passes > 0 {
 		p.Passes = m.tune.Passes
 	}
-	if method == vm.PreCopy || method == vm.AutoConverge || method == vm.StopAndCopy {
+	if forks(method) {
 		p = m.channels(p)
 	}
 	if method == vm.AutoConverge && m.tune.ThrottleInitial > 0 {
