@@ -26,6 +26,8 @@ type Pair struct {
 	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
 	working  sync.WaitGroup
+	// confirmed holds a token when libvirt has answered that the VM has moved.
+	confirmed chan struct{}
 
 	mu    sync.Mutex
 	known known
@@ -70,7 +72,8 @@ func NewPair(ctx context.Context, d *Domain, destination string, o Options) (*Pa
 	run, stop := context.WithCancel(context.Background())
 	p := &Pair{Domain: d, Options: o, from: &host{side: vm.Source, uri: d.URI}, to: &host{side: vm.Destination, uri: destination},
 		backlog: backlog.New[vm.Event](), events: make(chan vm.Event), ctx: run, stop: stop,
-		known: known{told: map[vm.Side]vm.Status{}}}
+		confirmed: make(chan struct{}, 1),
+		known:     known{told: map[vm.Side]vm.Status{}}}
 	p.working.Go(func() { p.backlog.Deliver(p.events, run.Done()) })
 	if err := p.begin(ctx); err != nil {
 		p.Close()

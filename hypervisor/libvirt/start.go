@@ -91,12 +91,12 @@ func (p *Pair) answer(err error) {
 	out := vm.Event{At: time.Now(), Kind: vm.EventStatus, Side: vm.Source}
 	switch {
 	case err == nil:
-		was := p.knows().away
 		p.note(func(k *known) { k.calling, k.cancelling, k.recovering, k.away = false, false, false, true })
-		if was {
-			return // the source told so itself
+		select {
+		case p.confirmed <- struct{}{}: // the source's watcher tells: what it has heard and not yet read comes first
+		default:
 		}
-		out.Status = vm.StatusCompleted
+		return
 	case !refused(err) && !errors.Is(err, errGivenUp):
 		p.note(func(k *known) { k.calling, k.cancelling, k.recovering = false, false, false })
 		out = vm.Event{At: out.At, Kind: vm.EventLost, Side: vm.Source, Err: "how the migration ends is not told any more: " + err.Error()}

@@ -12,6 +12,8 @@ import (
 const (
 	// pollEvery is how often a running migration is read.
 	pollEvery = 100 * time.Millisecond
+	// settle is how long the source's own last words are waited for when libvirt has answered that all is over.
+	settle = 500 * time.Millisecond
 	// reconnect is how long a connection that was lost is left alone.
 	reconnect = time.Second
 )
@@ -26,6 +28,7 @@ type watcher struct {
 	last  vm.Progress
 	began time.Time // of the migration, as QEMU stamped it
 	whole time.Time // QEMU had sent everything
+	over  bool      // the source has told that the domain has gone
 }
 
 // watch turns the daemon's events into vm.Events until ctx ends, and reads a source while it migrates. One goroutine does
@@ -57,10 +60,19 @@ func (w *watcher) watch(ctx context.Context) {
 }
 
 func (w *watcher) listen(ctx context.Context, c *rpc.Conn, tick <-chan time.Time) {
+	confirmed := w.confirmed
+	if w.host.side != vm.Source {
+		confirmed = nil
+	}
+	var settled <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-confirmed:
+			settled = time.After(settle)
+		case <-settled:
+			w.gone(vm.Event{At: time.Now(), Side: vm.Source})
 		case <-tick:
 			if !w.knows().calling {
 				break
@@ -154,7 +166,7 @@ func (w *watcher) status(ctx context.Context, c *rpc.Conn, s vm.Status, out vm.E
 	}
 	switch s {
 	case vm.StatusSetup:
-		w.last, w.began, w.whole = vm.Progress{}, out.At, time.Time{}
+		w.last, w.began, w.whole, w.over = vm.Progress{}, out.At, time.Time{}, false
 	case vm.StatusFailed, vm.StatusCancelled:
 		return
 	case vm.StatusCompleted:
@@ -192,11 +204,9 @@ func (w *watcher) lifecycle(l rpc.Lifecycle, out vm.Event) {
 		out.Kind = vm.EventLost
 		out.Err = "the domain has ended"
 		if source && l.Detail == stoppedMigrated {
-			// libvirt has confirmed: now the source's part is over.
-			w.note(func(k *known) { k.away = true })
-			reading := w.last
-			reading.TotalTime = w.total(reading)
-			out.Kind, out.Status, out.Err, out.Progress = vm.EventStatus, vm.StatusCompleted, "", &reading
+			out.Err = ""
+			w.gone(out)
+			return
 		}
 		w.tell(out)
 		return
@@ -206,6 +216,19 @@ func (w *watcher) lifecycle(l rpc.Lifecycle, out vm.Event) {
 	if !w.host.monitored() && !postcopyFailed(l) {
 		w.tell(out)
 	}
+}
+
+// gone tells that libvirt has confirmed: now the source's part is over.
+func (w *watcher) gone(out vm.Event) {
+	if w.over {
+		return
+	}
+	w.over = true
+	w.note(func(k *known) { k.away = true })
+	reading := w.last
+	reading.TotalTime = w.total(reading)
+	out.Kind, out.Status, out.Progress = vm.EventStatus, vm.StatusCompleted, &reading
+	w.tell(out)
 }
 
 // postcopyFailed says that an event tells of an interrupted post-copy, in which nothing is stopped or resumed.

@@ -23,6 +23,9 @@ type world struct {
 	ram    uint64
 	dir    string
 
+	telling sync.WaitGroup
+	late    time.Duration // how long the source's last events take to arrive, from "completed" on
+
 	mu     sync.Mutex
 	cut    bool // the stream of a post-copy breaks
 	killed bool // the destination's QEMU ends whenever there is one
@@ -60,6 +63,7 @@ func newWorld(t *testing.T) *world {
 		return new(rpctest.Out), nil
 	})
 	w.direct()
+	t.Cleanup(w.telling.Wait)
 	return w
 }
 
@@ -217,7 +221,7 @@ func (w *world) perform(m rpctest.Migration) error {
 	w.status(w.a, vm.StatusDevice)
 	w.job(0, pass+1)
 	w.status(w.b, vm.StatusCompleted)
-	w.status(w.a, vm.StatusCompleted)
+	w.ending(func() { w.status(w.a, vm.StatusCompleted) })
 	return nil
 }
 
@@ -257,7 +261,7 @@ func (w *world) rest(m rpctest.Migration) error {
 	}
 	w.job(0, 2)
 	w.status(w.b, vm.StatusCompleted)
-	w.status(w.a, vm.StatusCompleted)
+	w.ending(func() { w.status(w.a, vm.StatusCompleted) })
 	w.arrives(rpc.RunningMigrated)
 	w.set(func() { w.came = false })
 	if m.Flags&rpc.PostcopyResume != 0 && m.Destination != "" { // else the client confirms
@@ -276,8 +280,22 @@ func (w *world) confirm() {
 		}
 		h.Domains = nil // it was transient
 	})
-	w.a.Emit(rpc.Event{Domain: w.domain, Lifecycle: &rpc.Lifecycle{Event: rpc.EventStopped, Detail: stoppedMigrated}})
-	w.a.Emit(rpc.Event{Domain: w.domain, JobCompleted: append(job, rpc.Param{Name: "downtime", Value: uint64(41)})})
+	w.ending(func() {
+		w.a.Emit(rpc.Event{Domain: w.domain, Lifecycle: &rpc.Lifecycle{Event: rpc.EventStopped, Detail: stoppedMigrated}})
+		w.a.Emit(rpc.Event{Domain: w.domain, JobCompleted: append(job, rpc.Param{Name: "downtime", Value: uint64(41)})})
+	})
+}
+
+// ending tells one of the source's last events.
+func (w *world) ending(tell func()) {
+	if w.late == 0 {
+		tell()
+		return
+	}
+	w.telling.Go(func() {
+		time.Sleep(w.late)
+		tell()
+	})
 }
 
 // giveUp ends what came in.
