@@ -76,7 +76,7 @@ var ErrUnknown = errors.New("where the VM runs is unknown")
 const (
 	actDeadline  = 30 * time.Second
 	lookDeadline = 5 * time.Second
-	linger       = 2 * time.Second // for the source's "completed" with its totals
+	linger       = 10 * time.Second // for the source's "completed" with its totals; 2 s were too few on a machine that starved
 )
 
 // Run moves a VM. The end of ctx is an interrupt: the VM stays at the source if that can still be had, and Run returns
@@ -218,7 +218,7 @@ func (r *run) lastWords() {
 		case ev := <-r.inbox:
 			if seen, ok := ev.(Seen); ok {
 				r.events = append(r.events, seen.Event)
-				completed = totals(seen.Event)
+				completed = totals(seen.Event) || seen.Kind == vm.EventLost && seen.Side == vm.Source
 			}
 		case <-late.C:
 			return
