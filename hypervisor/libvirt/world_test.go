@@ -26,6 +26,8 @@ type world struct {
 	telling sync.WaitGroup
 	late    time.Duration // how long the source's last events take to arrive, from "completed" on
 
+	deaf chan struct{} // until it is closed, the destination's QEMU answers nothing; nil: it answers
+
 	mu     sync.Mutex
 	cut    bool // the stream of a post-copy breaks
 	killed bool // the destination's QEMU ends whenever there is one
@@ -124,6 +126,9 @@ func (w *world) state(s *rpctest.Server) (st rpc.State) {
 // migrate is the call that does everything from host to host.
 func (w *world) migrate(m rpctest.Migration) error {
 	if m.Flags&rpc.PostcopyResume != 0 {
+		if w.deaf != nil {
+			<-w.deaf
+		}
 		if w.is(&w.early) {
 			w.set(func() { w.early = false })
 			return &rpc.Error{Code: rpc.OperationInvalid, Domain: 10, Message: "Requested operation is not valid: QEMU reports migration is still running"}
