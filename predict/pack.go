@@ -18,8 +18,8 @@ const (
 // that had the guest, the other host and the link to do as well.
 const packRateVaries = 0.25
 
-// channelsScan is how many times as fast channels find out what is zero, as they do since QEMU 9.0: several pre-copies and
-// auto-converges of 200 MB of zeros, packed or not, took as long as what they sent did, where one stream takes 50 ms more.
+// channelsScan is how many times as fast channels find out what is zero, where they do so themselves (vm.Rules.Scanning): pre-copies
+// and auto-converges of 200 MB of zeros, packed or not, took as long as what they sent did, where one stream takes 50 ms more.
 const channelsScan = 5
 
 // heldVaries is how much the queue of a channel that packs does, e^(0.7 z). It holds about as much memory as that of one that does
@@ -67,7 +67,7 @@ func Packed(p vm.Params, t vm.Trace) float64 {
 // less is left than the limit would allow. Each channel has a queue of its own.
 func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 	w.queued *= math.Max(1, float64(p.Multifd))
-	if p.Multifd > 0 {
+	if p.Multifd > 0 && w.host.Rules.Scanning {
 		w.scan *= channelsScan
 	}
 	if p.Compression == "" {

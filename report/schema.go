@@ -115,9 +115,10 @@ type hostDoc struct {
 }
 
 type rulesDoc struct {
-	Chunked bool    `json:"dirty_bits_in_chunks"`
-	Synced  bool    `json:"throttle_looks_forced"`
-	Source  *string `json:"source"`
+	Chunked  bool    `json:"dirty_bits_in_chunks"`
+	Synced   bool    `json:"throttle_looks_forced"`
+	Scanning bool    `json:"channels_find_zeros"`
+	Source   *string `json:"source"`
 }
 
 type policyDoc struct {

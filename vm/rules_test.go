@@ -4,14 +4,15 @@ import "testing"
 
 func TestRulesOf(t *testing.T) {
 	for _, tt := range []struct {
-		accelerator     string
-		major, minor    int
-		chunked, synced bool
+		accelerator               string
+		major, minor              int
+		chunked, synced, scanning bool
 	}{
-		{"tcg", 7, 2, false, false}, {"tcg", 10, 0, false, true}, {"kvm", 7, 2, true, false}, {"kvm", 9, 1, true, false},
-		{"kvm", 9, 2, true, true}, {"kvm", 4, 0, false, false}, {"kvm", 4, 1, true, false},
+		{"tcg", 7, 2, false, false, false}, {"tcg", 10, 0, false, true, true}, {"kvm", 7, 2, true, false, false},
+		{"kvm", 8, 2, true, false, false}, {"kvm", 9, 1, true, false, true},
+		{"kvm", 9, 2, true, true, true}, {"kvm", 4, 0, false, false, false}, {"kvm", 4, 1, true, false, false},
 	} {
-		if r := RulesOf(tt.accelerator, tt.major, tt.minor); r.Chunked != tt.chunked || r.Synced != tt.synced {
+		if r := RulesOf(tt.accelerator, tt.major, tt.minor); r.Chunked != tt.chunked || r.Synced != tt.synced || r.Scanning != tt.scanning {
 			t.Errorf("%d.%d under %s: %+v", tt.major, tt.minor, tt.accelerator, r)
 		}
 	}

@@ -93,11 +93,11 @@ func fixture(t *testing.T, b *bench, direct bool) migratetest.Fixture {
 	}
 }
 
-// going waits until the guest has been at work on a host for a while. A QEMU that waits for a page with its lock held answers
-// nobody any more, and libvirt can then not take post-copy up again (docs/libvirt.md). What
-// the lock is held over, interrupts and the devices' rings, has come once the guest has talked for a while.
+// going waits until the guest has talked on a host for a while, at most until two thirds of a slow post-copy. A QEMU that
+// waits for a page with its lock held answers nobody any more, and libvirt can then not take post-copy up again
+// (docs/libvirt.md). What the lock is held over, interrupts and the devices' rings, has come by then.
 func (b *bench) going(on netlab.Side) {
-	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < 8*time.Second; time.Sleep(50 * time.Millisecond) {
 		there := 0
 		for _, beat := range b.guest.Since(began) {
 			if beat.On == on {

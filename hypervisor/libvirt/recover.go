@@ -32,7 +32,7 @@ func (p *Pair) Interrupt(ctx context.Context) error {
 
 // deaf is why libvirt may never answer. It has QEMU's monitor in band alone, and a destination whose main loop waits for a
 // page, or for who holds its lock and waits for one, serves no such command: interrupted as soon as the VM had been switched,
-// 8 of 9 of QEMU 7.2 and 2 of 4 of 10.0 stayed so, under TCG; once the guest had talked for some seconds, none of 8. A new
+// 8 of 9 of QEMU 7.2 and 2 of 4 of 10.0 stayed so, under TCG; once the guest had talked for some seconds, none of 18. A new
 // connection to the monitor is not answered either.
 const deaf = "the destination's QEMU may be waiting for a page of the VM's, and then answers nothing that libvirt asks:" +
 	" docs/libvirt.md, \"Post-copy interrupted\""

@@ -66,7 +66,16 @@ func learned(all []migration) []migration {
 
 // experiments are the names under which the study's results are found.
 func experiments() []string {
-	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2", "packed-programs", "packed3", "crowded", "crowded2", "crowded3"}
+	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2",
+		"packed-programs", "packed3", "packed4", "crowded", "crowded2", "crowded3"}
+}
+
+// runs are their files.
+func runs() (all []string) {
+	for _, name := range experiments() {
+		all = append(all, name+".yaml")
+	}
+	return all
 }
 
 // Study is the question, its experiments, and what they answer.
@@ -86,7 +95,7 @@ func Study() study.Study {
 		Name:  "forecast",
 		Title: "How far off the forecasts are",
 		Files: files,
-		Runs:  []string{"synthetic.yaml", "unseen.yaml", "programs.yaml", "unseen2.yaml", "programs2.yaml", "unseen3.yaml", "preempt.yaml", "packed.yaml", "packed2.yaml", "packed-programs.yaml", "packed3.yaml", "crowded.yaml", "crowded2.yaml", "crowded3.yaml"},
+		Runs:  runs(),
 		Claims: slices.Concat(claims(all),
 			mended.claims(mended.words, mended.of, asked...),
 			rows.claims(rows.name, func(migration) bool { return true }, asked...),

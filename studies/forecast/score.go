@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"walm/lab/debian"
 	"walm/lab/results"
 	"walm/observe"
 	"walm/predict"
@@ -49,7 +50,12 @@ func anew(t results.Trial) (predict.Forecast, bool) {
 	}
 	seen := *t.Trace
 	seen.Curve, _ = observe.Clean(seen.Curve)
-	return predict.Method(t.Method, t.Params, seen, t.Path, predict.DefaultHost()), true
+	host := predict.DefaultHost()
+	host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 7, 2)
+	if t.Setup.QEMU == debian.Backports {
+		host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 10, 0)
+	}
+	return predict.Method(t.Method, t.Params, seen, t.Path, host), true
 }
 
 // remembered asks a forecaster that takes long once for each trial.
