@@ -20,11 +20,11 @@ func duplicate(hashes []uint64, zero uint64) float64 {
 	return float64(again) / float64(max(n, 1))
 }
 
-// notZero are the pages of a look that are not zero.
-func notZero(addrs, hashes []uint64, zero uint64) (all []uint64) {
-	for i, a := range addrs {
-		if hashes[i] != zero {
-			all = append(all, a)
+// notZero are the pages of a look that are not zero, by their place in it.
+func notZero(hashes []uint64, zero uint64) (all []int) {
+	for i, h := range hashes {
+		if h != zero {
+			all = append(all, i)
 		}
 	}
 	return all

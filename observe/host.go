@@ -108,14 +108,15 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		Zero:    estimate(zero, n, pages), ZeroErr: stdErr(zero, n, pages),
 		Content: content(w.ref, mem.zero), Swapped: estimate(mem.swapped, n, pages), Duplicate: duplicate(w.ref, mem.zero),
 	}
-	filled := notZero(addrs, w.ref, mem.zero)
-	if t.Compressible, err = mem.compressible(few(filled, n/packedEvery)); err != nil {
-		return vm.Trace{}, err
-	}
+	filled := notZero(w.ref, mem.zero)
 	if samples > WatchSamples {
-		if t.Together, err = mem.together(h.layout.Blocks, filled); err != nil {
+		packing, err := mem.packing(h.layout.Blocks, addrs, filled)
+		if err != nil {
 			return vm.Trace{}, err
 		}
+		t.Compressible, t.Together, t.Packed = packing.alone, packing.together, packing.slices
+	} else if t.Compressible, err = mem.compressible(pick(addrs, few(filled, n/packedEvery))); err != nil {
+		return vm.Trace{}, err
 	}
 	if huge, err := mem.huge(few(addrs, WatchSamples)); err == nil {
 		t.Huge = estimate(huge, min(n, WatchSamples), pages)

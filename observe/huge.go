@@ -46,14 +46,14 @@ func (m *memory) huge(addrs []uint64) (n int, err error) {
 	return n, nil
 }
 
-// few spreads at most n over addrs.
-func few(addrs []uint64, n int) []uint64 {
-	if len(addrs) <= n {
-		return addrs
+// few spreads at most n over all.
+func few[T any](all []T, n int) []T {
+	if len(all) <= n {
+		return all
 	}
-	some := make([]uint64, n)
+	some := make([]T, n)
 	for i := range some {
-		some[i] = addrs[i*len(addrs)/n]
+		some[i] = all[i*len(all)/n]
 	}
 	return some
 }

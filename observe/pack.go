@@ -18,50 +18,133 @@ const (
 	rowPages = 16
 )
 
-// compressible is the size of pages once each is compressed by itself (S2), as a share of their size; 0 for none. Pages are taken
-// as they are now: one that has become zero since is left out.
+// packedSlices of RAM by address are told apart: memory that shrinks to nothing is sent as fast as it is packed, whatever the mean of
+// all is, and what lies at the end is on its way when a first pass ends. Each has four rows, were they all filled.
+const packedSlices = 32
+
+// packing is what pages come to once packed, of their size; 0 and nil for none.
+type packing struct {
+	alone    float64   // each by itself (S2)
+	together float64   // how many times as much is saved in rows, as QEMU's channels pack 128 at a time; 0: next to nothing is saved
+	slices   []float64 // in rows, by address
+}
+
+// sums are of the bytes that pages come to, before and after.
+type sums struct{ whole, alone, inRows int }
+
+func (s *sums) add(more sums) {
+	s.whole, s.alone, s.inRows = s.whole+more.whole, s.alone+more.alone, s.inRows+more.inRows
+}
+
+// packing packs those of a look's pages that were filled: an eighth of them each by itself, and rows of their neighbours.
+func (m *memory) packing(blocks []vm.Block, addrs []uint64, filled []int) (packing, error) {
+	alone, rowed := make([]sums, packedSlices), make([]sums, packedSlices)
+	slice := func(i int) int { return i * packedSlices / len(addrs) }
+	for _, some := range batches(few(filled, len(addrs)/packedEvery), slice) {
+		got, err := m.alone(pick(addrs, some))
+		if err != nil {
+			return packing{}, err
+		}
+		alone[slice(some[0])].add(got)
+	}
+	z, err := newRowPacker()
+	if err != nil {
+		return packing{}, err
+	}
+	defer z.Close()
+	for _, i := range few(filled, rows) {
+		got, err := m.inRow(z, neighbours(blocks, addrs[i]))
+		if err != nil {
+			return packing{}, err
+		}
+		rowed[slice(i)].add(got)
+	}
+	return summed(alone, rowed), nil
+}
+
+// summed puts together what was packed of each slice: pages by themselves tell of more memory, rows how much smaller they become so.
+func summed(alone, rowed []sums) (p packing) {
+	var all, rows sums
+	for i := range alone {
+		all.add(alone[i])
+		rows.add(rowed[i])
+	}
+	if all.whole == 0 || rows.alone == 0 {
+		return p
+	}
+	p.alone = float64(all.alone) / float64(all.whole)
+	if saved := rows.whole - rows.alone; saved > rows.whole/50 {
+		p.together = max(1, float64(rows.whole-rows.inRows)/float64(saved))
+	}
+	p.slices = make([]float64, len(alone))
+	for i, s := range alone {
+		if s.whole == 0 {
+			s = all
+		}
+		r := rowed[i]
+		if r.alone == 0 {
+			r = rows
+		}
+		p.slices[i] = float64(s.alone) / float64(s.whole) * min(1, float64(r.inRows)/float64(r.alone))
+	}
+	return p
+}
+
+// compressible is the size of pages once each is compressed by itself, as a share of their size; 0 for none.
 func (m *memory) compressible(addrs []uint64) (float64, error) {
-	var left, whole int
+	got, err := m.alone(addrs)
+	return float64(got.alone) / float64(max(got.whole, 1)), err
+}
+
+// alone compresses each page by itself (S2). Pages are taken as they are now: one that has become zero since is left out.
+func (m *memory) alone(addrs []uint64) (all sums, err error) {
 	into := make([]byte, s2.MaxEncodedLen(int(vm.Page)))
 	for lo := 0; lo < len(addrs); lo += batch {
 		if _, err := m.read(addrs[lo:min(lo+batch, len(addrs))]); err != nil {
-			return 0, err
+			return sums{}, err
 		}
 		pages := m.filled()
-		left += len(pages) - saved(pages, into)
-		whole += len(pages)
+		all.add(sums{whole: len(pages), alone: len(pages) - saved(pages, into)})
 	}
-	if whole == 0 {
-		return 0, nil
-	}
-	return float64(left) / float64(whole), nil
+	return all, nil
 }
 
-// together is how many times as much as by themselves pages save when they are packed in a row, as QEMU's channels do with 128 at a
-// time; 0 where they save next to nothing. The level is zstd's default: QEMU's, of libzstd, saved 1.27 to 1.31 times as much of the
+// newRowPacker packs as QEMU's channels do. The level is zstd's default: QEMU's, of libzstd, saved 1.27 to 1.31 times as much of the
 // lab's guests (idle, text, random numbers, an array), this one 1.25 to 1.31, and the fastest 1.23 to 1.30.
-func (m *memory) together(blocks []vm.Block, addrs []uint64) (float64, error) {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(int(rowPages*vm.Page)), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return 0, err
+func newRowPacker() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(int(rowPages*vm.Page)), zstd.WithEncoderCRC(false))
+}
+
+// inRow packs a row, and each of its pages by itself.
+func (m *memory) inRow(z *zstd.Encoder, row []uint64) (sums, error) {
+	if _, err := m.read(m.resident(row)); err != nil {
+		return sums{}, err
 	}
-	defer z.Close()
-	var alone, inRows, whole int
+	pages := m.filled()
+	if len(pages) == 0 {
+		return sums{}, nil
+	}
 	into := make([]byte, s2.MaxEncodedLen(int(vm.Page)))
-	for _, a := range few(addrs, rows) {
-		if _, err := m.read(m.resident(neighbours(blocks, a))); err != nil {
-			return 0, err
+	return sums{len(pages), len(pages) - saved(pages, into), min(len(z.EncodeAll(pages, nil)), len(pages))}, nil
+}
+
+// batches cuts indices where what they belong to changes.
+func batches(indices []int, of func(int) int) (all [][]int) {
+	from := 0
+	for i := range indices {
+		if i+1 == len(indices) || of(indices[i+1]) != of(indices[i]) {
+			all, from = append(all, indices[from:i+1]), i+1
 		}
-		pages := m.filled()
-		into = z.EncodeAll(pages, into[:0])
-		inRows += len(pages) - min(len(into), len(pages))
-		alone += saved(pages, into)
-		whole += len(pages)
 	}
-	if alone < whole/50 || alone == 0 {
-		return 0, nil
+	return all
+}
+
+func pick(addrs []uint64, indices []int) []uint64 {
+	some := make([]uint64, len(indices))
+	for i, n := range indices {
+		some[i] = addrs[n]
 	}
-	return max(1, float64(inRows)/float64(alone)), nil
+	return some
 }
 
 // saved is how many bytes less pages are once each is compressed by itself.

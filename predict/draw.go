@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -141,10 +142,8 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	w.bandwidth, w.link, w.switched = w.bandwidth/times, w.link/times, w.switched/times
 	w.host.DiskRate /= vm.Rate(times)
 	shrinks := z()
-	w.packed = packed(t.Compressible, t, shrinks)
-	if w.repacked = w.packed; t.Rewritten > 0 {
-		w.repacked = packed(t.Rewritten, t, shrinks)
-	}
+	w.packed = w.packs(t, shrinks)
+	w.repacked = math.Max(leastPacked, packed(cmp.Or(t.Rewritten, t.Compressible), t, shrinks))
 	w.host.PackRate *= vm.Rate(math.Exp(packRateVaries * z()))
 	w.held = math.Exp(heldVaries * z())
 	return w

@@ -12,7 +12,7 @@ func (w *world) run(m vm.Method, p vm.Params) cost {
 	case vm.Offline:
 		return w.offline(p)
 	case vm.StopAndCopy:
-		return w.stopAndCopy()
+		return w.stopAndCopy(p)
 	case vm.PostCopy:
 		return w.postcopy(pass{n: 1, pending: float64(w.ram - w.zero)}, w.zero, p)
 	case vm.Hybrid:
@@ -37,8 +37,11 @@ func (w *world) offline(p vm.Params) cost {
 
 // stopAndCopy runs as pre-copy with the longest downtime limit that QEMU takes: it stops the VM once it has its first
 // reading of the bandwidth. A VM stopped by hand instead would be left standing if walm died.
-func (w *world) stopAndCopy() cost {
+func (w *world) stopAndCopy(p vm.Params) cost {
 	before := stopped.Seconds()
+	if p.Multifd > 0 {
+		before = stoppedOver.Seconds()
+	}
 	all := wire(w.ram-w.zero, w.zero)
 	sent := math.Min(w.bandwidth*before, all)
 	again := w.dirty(seconds(w.rhythm.worked(0, before))) / float64(vm.Page) * pageOnWire * sent / max(all, 1) // what was sent and then dirtied

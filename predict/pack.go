@@ -26,15 +26,30 @@ const channelsScan = 5
 // not, so fewer bytes of it: 1.3 to 5.8 MB before two channels in 26 moves, the less the better the memory shrank.
 const heldVaries = 0.7
 
-// initial is how fast memory goes in the first pass and how much of it is on the wire, both as a multiple of what holds later.
-type initial struct{ speed, wire float64 }
+// kind is how fast memory of one kind goes and how much of it is on the wire, as multiples of what the VM writes later.
+type kind struct{ speed, wire float64 }
 
-// beyond is by how much memory that the first pass left is more than what is written later, to send and on the wire.
-func (i *initial) beyond(left float64) (memory, wire float64) {
-	if i == nil {
+// later is what the VM writes, and all memory where nothing is packed.
+var later = kind{1, 1}
+
+// beyond is by how much memory of the kind is more than as much that is written later, to send and on the wire.
+func (k kind) beyond(left float64) (memory, wire float64) {
+	if left == 0 {
 		return 0, 0
 	}
-	return left * (1/i.speed - 1), left * (i.wire - 1)
+	return left * (1/k.speed - 1), left * (k.wire - 1)
+}
+
+// mixed is the kind of memory that is made of parts: of each, so much. None make what is written later.
+func mixed(kinds []kind, parts []float64) kind {
+	var all, took, wire float64
+	for i, k := range kinds {
+		all, took, wire = all+parts[i], took+parts[i]/k.speed, wire+parts[i]*k.wire
+	}
+	if all <= 0 {
+		return later
+	}
+	return kind{all / took, wire / all}
 }
 
 // packed is what becomes of a byte of memory that shrinks to alone by itself. Little of what shrinks by itself to next to nothing is
@@ -61,10 +76,33 @@ func Packed(p vm.Params, t vm.Trace) float64 {
 	return packed(t.Compressible, t, 0)
 }
 
+// Pages that shrink to nothing take a share of the time to pack and to unpack that others take, which come to packsSlowly and more.
+const (
+	trivial     = 0.75
+	packsSlowly = 0.3
+)
+
+// leastPacked is what 128 pages come to at least: their packet's header is 1.3 kB.
+const leastPacked = 0.0026
+
+// packs is what a byte of memory becomes in each slice of w.content; z is how well it shrinks.
+func (w *world) packs(t vm.Trace, z float64) []float64 {
+	all := make([]float64, len(w.content))
+	for i := range all {
+		all[i] = packed(t.Compressible, t, z)
+		if n := len(t.Packed); n > 0 {
+			all[i] = 1 - (1-t.Packed[i*n/len(all)])*math.Exp(packVaries*z)
+		}
+		all[i] = math.Max(all[i], leastPacked)
+	}
+	return all
+}
+
 // pack makes of w what it is to channels that compress, and says how many bytes on the wire one of their stream's is: as if the link
-// carried memory at its speed ÷ packed, unless packing it takes longer. What is written shrinks by its own share, which holds after
+// carried memory at its speed ÷ packed, unless packing it takes longer, each slice of RAM for itself: a stretch that shrinks to nothing
+// goes as fast as it is packed, while the link has nothing to do. What is written shrinks by its own share, which holds after
 // the first pass. QEMU reckons its threshold with bytes on the wire but compares it to bytes of memory, so that it stops a VM when
-// less is left than the limit would allow. Each channel has a queue of its own.
+// less is left than the limit would allow. Channels have a queue each.
 func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 	w.queued *= math.Max(1, float64(p.Multifd))
 	if p.Multifd > 0 && w.host.Rules.Scanning {
@@ -73,16 +111,34 @@ func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 	if p.Compression == "" {
 		return p, 1
 	}
-	later := w.repacked
-	if m == vm.StopAndCopy {
-		later = w.packed
-	}
 	most := float64(p.Multifd) * float64(w.host.PackRate)
-	unpacked := func(rate, packed float64) float64 { return math.Min(rate/packed, most) }
-	w.initial = &initial{unpacked(w.bandwidth, w.packed) / unpacked(w.bandwidth, later), w.packed / later}
+	unpacked := func(rate, packed float64) float64 {
+		return math.Min(rate/packed, most/(trivial+(1-trivial)*math.Min(1, packed/packsSlowly)))
+	}
+	kinds := func(rate, base float64) []kind {
+		all := make([]kind, len(w.packed))
+		for i, packed := range w.packed {
+			all[i] = kind{unpacked(rate, packed) / unpacked(rate, base), packed / base}
+		}
+		return all
+	}
 	w.queued *= w.held
-	w.bandwidth, w.link = unpacked(w.bandwidth, later), unpacked(w.link, later)
-	w.reading *= later
-	p.Bandwidth = vm.Rate(unpacked(float64(p.Bandwidth), later))
-	return p, later
+	base := w.repacked
+	if m == vm.StopAndCopy { // nothing comes later: all of it as one kind
+		base *= mixed(kinds(w.bandwidth, base), w.content).wire
+		whole := func(rate float64) float64 {
+			return unpacked(rate, base) * mixed(kinds(rate, base), w.content).speed
+		}
+		w.bandwidth, w.link = whole(w.bandwidth), whole(w.link)
+		return p, base
+	}
+	rate := w.bandwidth
+	if p.Bandwidth > 0 {
+		rate = math.Min(rate, float64(p.Bandwidth))
+	}
+	w.kinds = kinds(rate, base)
+	w.bandwidth, w.link = unpacked(w.bandwidth, base), unpacked(w.link, base)
+	w.reading *= base
+	p.Bandwidth = vm.Rate(unpacked(float64(p.Bandwidth), base))
+	return p, base
 }

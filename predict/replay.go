@@ -36,10 +36,10 @@ type world struct {
 	pace      float64                     // the guest's own ups and downs: see paceVaries
 	jitter    func() float64              // factor on a pass's dirtying, about 1
 	rhythm    rhythm                      // when it works: dirty tells of that time
-	packed    float64                     // bytes on the wire of a byte of memory that channels compress
+	packed    []float64                   // bytes on the wire of a byte of memory that channels compress, for each of content's slices
 	repacked  float64                     // the same of what the VM writes
 	held      float64                     // factor on what channels hold that compress, about 1
-	initial   *initial                    // what the first pass is beside later ones; nil: the same
+	kinds     []kind                      // of memory in each of content's slices; nil: all as what is written later
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
 }
@@ -58,6 +58,7 @@ type pass struct {
 	at      float64 // seconds since the first page was sent
 	pending float64 // bytes of memory to send
 	early   float64 // of them left by the first pass
+	kind    kind    // of those
 	sent    float64 // bytes on the wire so far
 	queued  float64 // of them still between the sender and the link
 	lost    float64 // seconds of work withheld by throttling
@@ -78,14 +79,13 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := w.reading * memory * p.DowntimeLimit.Seconds()
 	atFirst := threshold // by what the first pass sent
-	if w.initial != nil {
-		atFirst *= w.initial.speed * w.initial.wire
-	}
+	all := mixed(w.kinds, w.content)
+	atFirst *= all.speed * all.wire
 	if p.Switchover > 0 {
 		threshold = float64(p.Switchover) * p.DowntimeLimit.Seconds()
 		atFirst = threshold
 	}
-	left, sent, took, queued := w.first(wire, p)
+	left, kind, sent, took, queued := w.first(wire, p)
 	early := left
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
@@ -93,7 +93,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		queued, early, atFirst = w.queued, 0, threshold
 		age = w.flight.Last
 	}
-	s := pass{n: 1, speed: 1, queued: queued}
+	s := pass{n: 1, speed: 1, queued: queued, kind: kind}
 	if w.flight != nil && throttle != nil {
 		s.speed = throttle.speed(w.work)
 	}
@@ -128,7 +128,7 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if cut := interrupted(w.host.Rules, throttle != nil, s.n, s.at, took); cut > 0 {
 			left, sent, took = s.pending-cut*memory, cut*wire, cut
 		}
-		slower, larger := w.initial.beyond(s.early)
+		slower, larger := s.kind.beyond(s.early)
 		took, sent, early = took+slower/memory, sent+larger/float64(vm.Page)*pageOnWire, 0
 		s.queued = w.queued
 		kept = left / math.Max(s.pending, 1)
@@ -150,11 +150,12 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // among it, fits the threshold; and the threshold follows the bandwidth, which is next to nothing over a stretch of
 // zeros. So what is left when it ends depends on what lies at the end of RAM, and so does what is in flight then: over a
 // stretch of zeros the queue drains.
-func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float64) {
+func (w *world) first(wire float64, p vm.Params) (left float64, of kind, sent, took, queued float64) {
 	limit := p.DowntimeLimit
-	memory, shrunk, full := wire*float64(vm.Page)/pageOnWire, 1.0, wire
-	if w.initial != nil {
-		memory, shrunk, full = memory*w.initial.speed, w.initial.wire, wire*w.initial.speed*w.initial.wire
+	all := mixed(w.kinds, w.content)
+	memory, full := wire*float64(vm.Page)/pageOnWire*all.speed, wire*all.speed*all.wire
+	for _, k := range w.kinds {
+		full = math.Max(full, wire*k.speed*k.wire)
 	}
 	every := bursts(memory)
 	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
@@ -165,17 +166,23 @@ func (w *world) first(wire float64, p vm.Params) (left, sent, took, queued float
 	threshold := 0.0
 	looked := -w.phase * every // pages of zeros are passed so fast that where QEMU looks next is chance
 	rest := float64(w.ram)
+	last := later // kind that was sent
 walk:
-	for _, share := range w.content {
+	for i, share := range w.content {
+		k := w.kind(i)
+		memory := wire * float64(vm.Page) / pageOnWire * k.speed
 		for todo := slice; todo > 1; {
 			step := math.Min(todo, math.Max(fine, rest-end))
 			todo -= step
 			rest -= step
 			content, zeros := step*share, step*(1-share)
+			if content > 0 {
+				last = k
+			}
 			passing := zeros / w.scan
 			took += content/memory + passing
 			queued = math.Min(w.queued, math.Max(0, queued-passing*memory)+content)
-			sent += content/float64(vm.Page)*pageOnWire*shrunk + zeros/float64(vm.Page)*zeroOnWire
+			sent += content/float64(vm.Page)*pageOnWire*k.wire + zeros/float64(vm.Page)*zeroOnWire
 			if took-looked < every {
 				continue
 			}
@@ -189,24 +196,31 @@ walk:
 				mark, markSent = took, sent
 			}
 			if rest < threshold {
-				left = w.tail(1 - rest/float64(w.ram))
+				left, of = w.tail(1 - rest/float64(w.ram))
 				break walk
 			}
 		}
 	}
-	more, _ := w.initial.beyond(queued)
-	return left, sent, took, queued + more
+	more, _ := last.beyond(queued)
+	return left, of, sent, took, queued + more
 }
 
-// tail is how much content lies behind a share of RAM.
-func (w *world) tail(from float64) float64 {
-	slice := float64(w.ram) / float64(len(w.content))
-	total := 0.0
-	for i, share := range w.content {
-		part := math.Min(1, math.Max(0, float64(i+1)-from*float64(len(w.content))))
-		total += part * share * slice
+func (w *world) kind(slice int) kind {
+	if w.kinds == nil {
+		return later
 	}
-	return total
+	return w.kinds[slice]
+}
+
+// tail is how much content lies behind a share of RAM, and of which kind it is.
+func (w *world) tail(from float64) (total float64, of kind) {
+	slice := float64(w.ram) / float64(len(w.content))
+	parts := make([]float64, len(w.content))
+	for i, share := range w.content {
+		parts[i] = math.Min(1, math.Max(0, float64(i+1)-from*float64(len(w.content)))) * share * slice
+		total += parts[i]
+	}
+	return total, mixed(w.kinds, parts)
 }
 
 // union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied within its
@@ -235,7 +249,7 @@ func within(x float64) float64 { return math.Min(1, math.Max(0, x)) }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.
 func (w *world) stop(s pass) cost {
-	slower, larger := w.initial.beyond(s.early)
+	slower, larger := s.kind.beyond(s.early)
 	last := (s.pending+slower)/float64(vm.Page)*pageOnWire/w.link + w.host.Switchover.Seconds()
 	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
 	dt := math.Min(last+s.queued/w.link, tmt)
