@@ -78,7 +78,7 @@ func Packed(p vm.Params, t vm.Trace) float64 {
 
 // Pages that shrink to nothing take a share of the time to pack and to unpack that others take, which come to packsSlowly and more.
 const (
-	trivial     = 0.75
+	trivial     = 0.5
 	packsSlowly = 0.3
 )
 
