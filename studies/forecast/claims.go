@@ -30,8 +30,9 @@ func claims(scopes []scope) []study.Claim {
 // part is some of a scope's migrations, and what they are called.
 type part struct {
 	scope
-	words string
-	of    func(migration) bool
+	words  string
+	of     func(migration) bool
+	labels map[bool]string // of those and of the rest
 }
 
 // claims hold those of a scope's migrations that which is true of against the marks; no ids: against all of them.

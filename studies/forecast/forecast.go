@@ -82,24 +82,15 @@ func runs() (all []string) {
 func Study() study.Study {
 	all := scopes()
 	channel := part{scope{"P", "as written down before, of post-copy and hybrid with a channel for faulted pages and without", forecasters()[0], []string{"preempt"}, false},
-		"as written down before, of post-copy and hybrid with a channel for faulted pages", func(m migration) bool { return m.Params.Preempt }}
-	packed := part{scope{"K", "as written down before, of two channels that compress and of two that do not", forecasters()[0], []string{"packed"}, false},
-		"as written down before, of two channels that compress", func(m migration) bool { return m.Params.Compression != "" }}
-	asked := []string{"TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "DT-in", "loss-in"}
-	rows := scope{"N", "as written down before, of two channels that compress, from looks that pack neighbours together", forecasters()[0],
-		[]string{"packed2", "packed-programs"}, false}
-	mended := part{scope{"Y", "as written down before, of two channels that compress and of two that do not, once their downtime was mended",
-		forecasters()[0], []string{"packed3"}, false},
-		"as written down before, of two channels that compress, once their downtime was mended", packed.of}
+		"as written down before, of post-copy and hybrid with a channel for faulted pages", func(m migration) bool { return m.Params.Preempt },
+		map[bool]string{true: "with", false: "without"}}
 	s := study.Study{
 		Name:  "forecast",
 		Title: "How far off the forecasts are",
 		Files: files,
 		Runs:  runs(),
 		Claims: slices.Concat(claims(all),
-			mended.claims(mended.words, mended.of, asked...),
-			rows.claims(rows.name, func(migration) bool { return true }, asked...),
-			packed.claims(packed.words, packed.of, asked...),
+			packedClaims(),
 			channel.claims(channel.words, channel.of, "DT", "loss", "loss-in")),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
@@ -111,8 +102,8 @@ func Study() study.Study {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
 	fs := forecasters()
-	s.Tables = append(s.Tables, byPart(mended, map[bool]string{true: "compressed", false: "plain"}), byWorkload(mended.scope), byMethod(rows), byWorkload(rows), worst(rows), byPart(packed, map[bool]string{true: "compressed", false: "plain"}), byWorkload(packed.scope),
-		byPart(channel, map[bool]string{true: "with", false: "without"}), byWorkload(channel.scope),
+	s.Tables = append(append(s.Tables, packedTables()...),
+		byPart(channel), byWorkload(channel.scope),
 		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}, false}),
 		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],
 			[]string{"crowded2", "crowded3"}, false}),

@@ -48,7 +48,7 @@ func byMethod(s scope) study.Table {
 }
 
 // byPart tells a part of the migrations from the others.
-func byPart(p part, words map[bool]string) study.Table {
+func byPart(p part) study.Table {
 	return study.Table{
 		Caption: "Errors by method and part, " + p.name,
 		Head:    scoreHead("method"),
@@ -58,7 +58,7 @@ func byPart(p part, words map[bool]string) study.Table {
 				for _, in := range []bool{true, false} {
 					of := where(p.scope.of(d), func(m migration) bool { return m.Method == method && p.of(m) == in })
 					if len(of) > 0 {
-						rows = append(rows, score(fmt.Sprintf("%s, %s", method, words[in]), of))
+						rows = append(rows, score(fmt.Sprintf("%s, %s", method, p.labels[in]), of))
 					}
 				}
 			}

@@ -1,0 +1,45 @@
+package forecast
+
+import (
+	"walm/lab/debian"
+	"walm/studies/study"
+)
+
+// packedParts are the tests of channels that compress, the last first.
+func packedParts() []part {
+	written := forecasters()[0]
+	compressed := func(m migration) bool { return m.Params.Compression != "" }
+	whole := func(id, name string, experiments ...string) part {
+		return part{scope{id, name, written, experiments, false}, name, func(migration) bool { return true }, map[bool]string{true: "compressed"}}
+	}
+	return []part{
+		whole("G", "as written down before, of two channels that compress, of real programs, from looks that tell by address",
+			"packed-programs2"),
+		whole("B", "as written down before, of two channels that compress, from looks that tell by address", "packed5"),
+		{scope{"A", "as written down before, of two channels that compress, of QEMU 7.2 and 10.0", written, []string{"packed4"}, false},
+			"as written down before, of two channels that compress, of QEMU 10.0 and other contents",
+			func(m migration) bool { return m.Setup.QEMU == debian.Backports }, map[bool]string{true: "10.0", false: "7.2"}},
+		{scope{"Y", "as written down before, of two channels that compress and of two that do not, once their downtime was mended",
+			written, []string{"packed3"}, false},
+			"as written down before, of two channels that compress, once their downtime was mended", compressed,
+			map[bool]string{true: "compressed", false: "plain"}},
+		whole("N", "as written down before, of two channels that compress, from looks that pack neighbours together",
+			"packed2", "packed-programs"),
+		{scope{"K", "as written down before, of two channels that compress and of two that do not", written, []string{"packed"}, false},
+			"as written down before, of two channels that compress", compressed, map[bool]string{true: "compressed", false: "plain"}},
+	}
+}
+
+func packedClaims() (all []study.Claim) {
+	for _, p := range packedParts() {
+		all = append(all, p.claims(p.words, p.of, "TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "DT-in", "loss-in")...)
+	}
+	return all
+}
+
+func packedTables() (all []study.Table) {
+	for _, p := range packedParts() {
+		all = append(all, byPart(p), byWorkload(p.scope))
+	}
+	return all
+}
