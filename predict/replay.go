@@ -39,7 +39,7 @@ type world struct {
 	packed    []float64                   // bytes on the wire of a byte of memory that channels compress, for each of content's slices
 	repacked  float64                     // the same of what the VM writes
 	held      float64                     // factor on what channels hold that compress, about 1
-	kinds     []kind                      // of memory in each of content's slices; nil: all as what is written later
+	channels  *channels                   // that compress; nil: nobody does
 	host      Host
 	flight    *Flight // where it is under way already; nil: from the start
 }
@@ -58,7 +58,7 @@ type pass struct {
 	at      float64 // seconds since the first page was sent
 	pending float64 // bytes of memory to send
 	early   float64 // of them left by the first pass
-	kind    kind    // of those
+	wire    float64 // what is on the wire of one of those, beside one of the others
 	sent    float64 // bytes on the wire so far
 	queued  float64 // of them still between the sender and the link
 	lost    float64 // seconds of work withheld by throttling
@@ -78,22 +78,21 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 	}
 	memory := wire * float64(vm.Page) / pageOnWire // bytes of memory per second
 	threshold := w.reading * memory * p.DowntimeLimit.Seconds()
-	atFirst := threshold // by what the first pass sent
-	all := mixed(w.kinds, w.content)
-	atFirst *= all.speed * all.wire
 	if p.Switchover > 0 {
 		threshold = float64(p.Switchover) * p.DowntimeLimit.Seconds()
-		atFirst = threshold
 	}
-	left, kind, sent, took, queued := w.first(wire, p)
-	early := left
+	left, shrunk, sent, took, queued := w.first(wire, p)
+	early, atFirst := left, threshold
+	if c := w.channels; c != nil && p.Switchover == 0 { // by what the first pass sent
+		atFirst *= math.Min(sent/math.Max(took, burst.Seconds()), c.carries) / wire
+	}
 	var age time.Duration // what is pending was dirtied within it
 	if w.flight != nil {
 		left, sent, took = passed(float64(w.flight.Remaining), memory, threshold)
 		queued, early, atFirst = w.queued, 0, threshold
 		age = w.flight.Last
 	}
-	s := pass{n: 1, speed: 1, queued: queued, kind: kind}
+	s := pass{n: 1, speed: 1, queued: queued, wire: shrunk}
 	if w.flight != nil && throttle != nil {
 		s.speed = throttle.speed(w.work)
 	}
@@ -128,9 +127,12 @@ func (w *world) precopy(p vm.Params, throttle *throttle, visit func(pass) bool) 
 		if cut := interrupted(w.host.Rules, throttle != nil, s.n, s.at, took); cut > 0 {
 			left, sent, took = s.pending-cut*memory, cut*wire, cut
 		}
-		slower, larger := s.kind.beyond(s.early)
-		took, sent, early = took+slower/memory, sent+larger/float64(vm.Page)*pageOnWire, 0
-		s.queued = w.queued
+		if c := w.channels; c != nil {
+			took, sent, s.queued = c.sends(s, s.pending-left, c.carries)
+		} else {
+			s.queued = w.queued
+		}
+		early = 0
 		kept = left / math.Max(s.pending, 1)
 	}
 }
@@ -150,12 +152,12 @@ func passed(pending, memory, threshold float64) (left, sent, took float64) {
 // among it, fits the threshold; and the threshold follows the bandwidth, which is next to nothing over a stretch of
 // zeros. So what is left when it ends depends on what lies at the end of RAM, and so does what is in flight then: over a
 // stretch of zeros the queue drains.
-func (w *world) first(wire float64, p vm.Params) (left float64, of kind, sent, took, queued float64) {
+func (w *world) first(wire float64, p vm.Params) (left, shrunk, sent, took, queued float64) {
 	limit := p.DowntimeLimit
-	all := mixed(w.kinds, w.content)
-	memory, full := wire*float64(vm.Page)/pageOnWire*all.speed, wire*all.speed*all.wire
-	for _, k := range w.kinds {
-		full = math.Max(full, wire*k.speed*k.wire)
+	memory, full := wire*float64(vm.Page)/pageOnWire, wire
+	if c := w.channels; c != nil {
+		full = c.carries
+		memory = w.overall(full)
 	}
 	every := bursts(memory)
 	// Only where it may end does it matter where exactly; there it goes in fourths of a burst.
@@ -166,23 +168,15 @@ func (w *world) first(wire float64, p vm.Params) (left float64, of kind, sent, t
 	threshold := 0.0
 	looked := -w.phase * every // pages of zeros are passed so fast that where QEMU looks next is chance
 	rest := float64(w.ram)
-	last := later // kind that was sent
 walk:
 	for i, share := range w.content {
-		k := w.kind(i)
-		memory := wire * float64(vm.Page) / pageOnWire * k.speed
 		for todo := slice; todo > 1; {
 			step := math.Min(todo, math.Max(fine, rest-end))
 			todo -= step
 			rest -= step
 			content, zeros := step*share, step*(1-share)
-			if content > 0 {
-				last = k
-			}
-			passing := zeros / w.scan
-			took += content/memory + passing
-			queued = math.Min(w.queued, math.Max(0, queued-passing*memory)+content)
-			sent += content/float64(vm.Page)*pageOnWire*k.wire + zeros/float64(vm.Page)*zeroOnWire
+			d, s, q := w.stretch(i, content, zeros, memory, queued)
+			took, sent, queued = took+d, sent+s, q
 			if took-looked < every {
 				continue
 			}
@@ -196,31 +190,26 @@ walk:
 				mark, markSent = took, sent
 			}
 			if rest < threshold {
-				left, of = w.tail(1 - rest/float64(w.ram))
+				left, shrunk = w.tail(1 - rest/float64(w.ram))
 				break walk
 			}
 		}
 	}
-	more, _ := last.beyond(queued)
-	return left, of, sent, took, queued + more
+	return left, shrunk, sent, took, queued
 }
 
-func (w *world) kind(slice int) kind {
-	if w.kinds == nil {
-		return later
-	}
-	return w.kinds[slice]
-}
-
-// tail is how much content lies behind a share of RAM, and of which kind it is.
-func (w *world) tail(from float64) (total float64, of kind) {
+// tail is how much content lies behind a share of RAM, and how much of it is on the wire beside what is written later.
+func (w *world) tail(from float64) (total, shrunk float64) {
 	slice := float64(w.ram) / float64(len(w.content))
 	parts := make([]float64, len(w.content))
 	for i, share := range w.content {
 		parts[i] = math.Min(1, math.Max(0, float64(i+1)-from*float64(len(w.content)))) * share * slice
 		total += parts[i]
 	}
-	return total, mixed(w.kinds, parts)
+	if w.channels == nil {
+		return total, 1
+	}
+	return total, mean(w.channels.wire, parts)
 }
 
 // union is how much memory is either left over from a pass or dirtied in time now. What is left was dirtied within its
@@ -249,15 +238,20 @@ func within(x float64) float64 { return math.Min(1, math.Max(0, x)) }
 
 // stop is the final stage: the VM stops, the rate cap is lifted, the rest and the device state are sent.
 func (w *world) stop(s pass) cost {
-	slower, larger := s.kind.beyond(s.early)
-	last := (s.pending+slower)/float64(vm.Page)*pageOnWire/w.link + w.host.Switchover.Seconds()
+	rest := s.pending / float64(vm.Page) * pageOnWire
+	last, whole := rest/w.link, w.link
+	if c := w.channels; c != nil {
+		last, rest, _ = c.sends(s, s.pending, c.whole)
+		whole = c.whole
+	}
+	last += w.host.Switchover.Seconds()
 	tmt := w.host.Setup.Seconds() + s.at + last + w.host.Finish.Seconds()
-	dt := math.Min(last+s.queued/w.link, tmt)
+	dt := math.Min(last+s.queued/whole, tmt)
 	return cost{
 		tmt:    seconds(tmt),
 		dt:     seconds(dt),
 		loss:   seconds(math.Max(0, s.lost+dt+w.cold+w.drag*s.at)),
-		bytes:  s.sent + (s.pending+larger)/float64(vm.Page)*pageOnWire,
+		bytes:  s.sent + rest,
 		passes: s.n - 1,
 	}
 }
