@@ -23,6 +23,9 @@ const heldVaries = 0.4
 // goes is how long n bytes of memory take, by the link's clock, of which each is wire on it, and what is in flight then: as fast as
 // they are packed, until what the link has yet to carry fills the queues. So a stretch that shrinks to nothing goes while they empty.
 func (c *channels) goes(n, wire, queued, carries float64) (took, after float64) {
+	if n <= 0 {
+		return 0, queued
+	}
 	took = n / c.packs
 	after = queued + n*wire - took*carries
 	if after > c.holds {

@@ -139,6 +139,8 @@ func trace(t *rapid.T) (tr vm.Trace) {
 				Curve: tr.Curve, Begins: rapid.SampledFrom([]vm.Phase{"", vm.BusyPhase, vm.QuietPhase}).Draw(t, "begins")}
 		}
 	}()
+	tr.Packed = rapid.SliceOfN(rapid.Float64Range(0, 1), 0, 32).Draw(t, "packed")
+	tr.Compressible, tr.Rewritten = rapid.Float64Range(0, 1).Draw(t, "compressible"), rapid.Float64Range(0, 1).Draw(t, "rewritten")
 	window := time.Duration(0)
 	for range rapid.IntRange(0, 8).Draw(t, "points") { // decreases and all
 		window += time.Duration(rapid.Int64Range(1, int64(5*time.Second)).Draw(t, "window"))
@@ -157,6 +159,9 @@ func params(t *rapid.T, m vm.Method) vm.Params {
 	if rapid.Bool().Draw(t, "capped") {
 		p.Bandwidth = vm.Rate(rapid.Float64Range(0, 1e9).Draw(t, "cap"))
 		p.PostcopyBandwidth = vm.Rate(rapid.Float64Range(0, 1e9).Draw(t, "post-copy's cap"))
+	}
+	if !m.Postcopies() && m != vm.Offline && rapid.Bool().Draw(t, "compresses") {
+		p.Multifd, p.Compression, p.Postcopy, p.Preempt = rapid.IntRange(1, 8).Draw(t, "channels"), vm.Zstd, false, false
 	}
 	return p
 }

@@ -13,6 +13,8 @@ func packedParts() []part {
 		return part{scope{id, name, written, experiments, false}, name, func(migration) bool { return true }, map[bool]string{true: "compressed"}}
 	}
 	return []part{
+		whole("H", "as written down before, of two channels that compress, real programs among them, with queues that are full by what is on the wire",
+			"packed6"),
 		whole("G", "as written down before, of two channels that compress, of real programs, from looks that tell by address",
 			"packed-programs2"),
 		whole("B", "as written down before, of two channels that compress, from looks that tell by address", "packed5"),
