@@ -159,27 +159,3 @@ func (p *Pair) start(ctx context.Context, params vm.Params) error {
 	}
 	return p.migrate(ctx)
 }
-
-// cancel never reaches a QEMU in post-copy: 7.2 answers {} and destroys the VM.
-func (p *Pair) cancel(ctx context.Context) error {
-	p.mu.Lock()
-	postcopy, off, disks := p.postcopy, p.offline, p.mirror
-	p.mu.Unlock()
-	if postcopy {
-		return errPostcopy
-	}
-	if off != nil {
-		off.cancel()
-	}
-	if disks != nil && disks.stop() {
-		return nil
-	}
-	m, err := p.Source.migration(ctx)
-	switch {
-	case err != nil:
-		return err
-	case m.postcopy():
-		return errPostcopy
-	}
-	return p.Source.conn.Do(ctx, "migrate_cancel", nil, nil)
-}
