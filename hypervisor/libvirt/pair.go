@@ -296,38 +296,6 @@ func (p *Pair) do(ctx context.Context, a vm.Act) error {
 	return fmt.Errorf("%w: unknown act %q", errors.ErrUnsupported, a.Kind)
 }
 
-// cancel ends the migration that this pair began or has adopted, and no other one.
-func (p *Pair) cancel(ctx context.Context) error {
-	k := p.knows()
-	switch {
-	case k.postcopy:
-		return errPostcopy
-	case !k.calling && !k.adopted:
-		return p.cancelSaved(ctx)
-	}
-	c, err := p.from.get(ctx)
-	if err != nil {
-		return err
-	}
-	// libvirt refuses it in post-copy too, but its QEMU of 7.2 would not: the state is asked for first.
-	s, err := state(ctx, c, p.id())
-	switch {
-	case err != nil:
-		return err
-	case s.state.State == rpc.Paused && (s.state.Reason == rpc.PausedPostcopy || s.state.Reason == rpc.PausedPostcopyFailed):
-		return errPostcopy
-	}
-	p.note(func(k *known) { k.cancelling = true })
-	err = c.AbortJob(ctx, p.id())
-	if errors.Is(err, rpc.OperationInvalid) && !p.knows().calling {
-		return nil // it has ended meanwhile
-	}
-	if err != nil {
-		p.note(func(k *known) { k.cancelling = false })
-	}
-	return err
-}
-
 // resumeSource runs the VM at the source again. migrate asks for it only after a look at both ends that forbids nothing;
 // it is made once more here, because two daemons that both think the VM theirs would let it run twice.
 func (p *Pair) resumeSource(ctx context.Context) error {

@@ -27,6 +27,7 @@ type world struct {
 	late    time.Duration // how long the source's last events take to arrive, from "completed" on
 
 	deaf chan struct{} // until it is closed, the destination's QEMU answers nothing; nil: it answers
+	held chan struct{} // until it is closed, a migration that is cancelled does not end; nil: it ends
 
 	mu     sync.Mutex
 	cut    bool // the stream of a post-copy breaks
@@ -200,6 +201,9 @@ func (w *world) perform(m rpctest.Migration) error {
 		switch {
 		case aborted:
 			w.status(w.a, "cancelling")
+			if w.held != nil {
+				<-w.held
+			}
 			return &rpc.Error{Code: rpc.OperationAborted, Domain: 10, Message: "operation aborted: job 'migration out' canceled by client"}
 		case w.is(&w.killed):
 			w.status(w.a, vm.StatusFailed)
