@@ -29,6 +29,8 @@ type watcher struct {
 	began time.Time // of the migration, as QEMU stamped it
 	whole time.Time // QEMU had sent everything
 	over  bool      // the source has told that the domain has gone
+	// settled is when that is told although the source has not, whatever became of its connection; nil: it need not be.
+	settled <-chan time.Time
 }
 
 // watch turns the daemon's events into vm.Events until ctx ends, and reads a source while it migrates. One goroutine does
@@ -45,6 +47,8 @@ func (w *watcher) watch(ctx context.Context) {
 		if err != nil {
 			select {
 			case <-ctx.Done():
+			case <-w.settled:
+				w.gone(vm.Event{At: time.Now(), Side: vm.Source})
 			case <-time.After(reconnect):
 			}
 			continue
@@ -64,14 +68,13 @@ func (w *watcher) listen(ctx context.Context, c *rpc.Conn, tick <-chan time.Time
 	if w.host.side != vm.Source {
 		confirmed = nil
 	}
-	var settled <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-confirmed:
-			settled = time.After(settle)
-		case <-settled:
+			w.settled = time.After(settle)
+		case <-w.settled:
 			w.gone(vm.Event{At: time.Now(), Side: vm.Source})
 		case <-tick:
 			if !w.knows().calling {

@@ -46,3 +46,39 @@ func TestLateEvents(t *testing.T) {
 		})
 	}
 }
+
+// TestLostLastWords: the connection to the source breaks before it has said that all is over, and it never does.
+func TestLostLastWords(t *testing.T) {
+	w := newWorld(t)
+	w.late = -1
+	p := w.open(t, Options{})
+	do := func(kind vm.ActKind) {
+		if err := p.Do(t.Context(), vm.Act{Kind: kind, Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(vm.ActPrepare)
+	do(vm.ActStart)
+	for !p.knows().away {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(settle / 5) // the watcher has heard of it
+	w.a.HangUp()
+	lost := false
+	for patient := time.After(10 * time.Second); ; {
+		select {
+		case e := <-p.Events():
+			switch {
+			case e.Side != vm.Source:
+			case e.Kind == vm.EventLost:
+				lost = true
+			case e.Status == vm.StatusCompleted && lost:
+				return
+			case e.Status == vm.StatusCompleted:
+				t.Fatal("the source said it before its connection was lost")
+			}
+		case <-patient:
+			t.Fatal("it was never told that all is over")
+		}
+	}
+}
