@@ -163,3 +163,55 @@ func TestTotalsAreWaitedFor(t *testing.T) {
 		t.Error(fmt.Sprint("no totals in ", len(res.Events), " events"))
 	})
 }
+
+// last is a hypervisor whose source never says that it completed.
+type last struct {
+	migrate.Hypervisor
+	events chan vm.Event
+}
+
+func (l last) Events() <-chan vm.Event { return l.events }
+
+// TestTotalsAreNotWaitedForInVain: for some seconds where the source says nothing more, and no longer once its connection is lost.
+func TestTotalsAreNotWaitedForInVain(t *testing.T) {
+	waits := map[bool]time.Duration{}
+	for _, lost := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := migratetest.NewSim(small)
+			hv := last{s, make(chan vm.Event)}
+			over := make(chan struct{})
+			go func() {
+				for {
+					select {
+					case e := <-s.Events():
+						if e.Side == vm.Source && e.Kind == vm.EventStatus && e.Status == vm.StatusCompleted {
+							if !lost {
+								continue
+							}
+							time.Sleep(3 * time.Second) // until the run has ended by a look
+							e = vm.Event{At: time.Now(), Kind: vm.EventLost, Side: vm.Source, Err: "the connection was closed"}
+						}
+						select {
+						case hv.events <- e:
+						case <-over:
+							return
+						}
+					case <-over:
+						return
+					}
+				}
+			}()
+			plan := decide.Plan{Method: vm.PostCopy, Params: vm.DefaultParams(vm.PostCopy)}
+			res, err := migrate.Run(t.Context(), hv, migrate.New(plan, nil), migrate.Watch{})
+			if err != nil || res.State != migrate.Completed {
+				t.Errorf("%s, %v", res.State, err)
+			}
+			waits[lost] = time.Since(res.Ended)
+			close(over)
+			s.Close()
+		})
+	}
+	if waits[true] >= waits[false] || waits[false] < 5*time.Second || waits[false] > 20*time.Second {
+		t.Errorf("it waited for %v, and for %v where the connection was lost", waits[false], waits[true])
+	}
+}
