@@ -69,10 +69,10 @@ func summed(alone, rowed []sums) (p packing) {
 		all.add(alone[i])
 		rows.add(rowed[i])
 	}
+	p.alone = float64(all.alone) / float64(max(all.whole, 1))
 	if all.whole == 0 || rows.alone == 0 {
 		return p
 	}
-	p.alone = float64(all.alone) / float64(all.whole)
 	if saved := rows.whole - rows.alone; saved > rows.whole/50 {
 		p.together = max(1, float64(rows.whole-rows.inRows)/float64(saved))
 	}
