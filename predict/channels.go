@@ -16,8 +16,8 @@ type channels struct {
 	wire    []float64 // what is on the wire of a byte of memory in each of content's slices
 }
 
-// heldVaries is how much the queues of channels that pack do, e^(0.4 z): over 200 to 650 Mbit/s idle guests had 0.9 to 4.8 MB in them
-// when they were stopped, of the 5.4 that two hold.
+// heldVaries is how much the queues of channels that pack do, e^(0.4 z): eight idle guests had 1.2 to 5.7 MB in them when
+// they were stopped over 200 to 550 Mbit/s (studies/forecast, packed2 and packed4 of QEMU 10.0: downtime less 45 ms), of the 5.4 that two hold.
 const heldVaries = 0.4
 
 // goes is how long n bytes of memory take, by the link's clock, of which each is wire on it, and what is in flight then: as fast as
