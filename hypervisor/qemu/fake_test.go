@@ -162,13 +162,21 @@ func (f *fake) answer(c qmptest.Command) (any, error) {
 	case "query-memory-size-summary":
 		return object{"base-memory": 64*vm.MiB + 8*vm.KiB, "plugged-memory": 0}, nil
 	case "query-qmp-schema":
-		return []object{
+		known := []object{
 			{"name": "calc-dirty-rate", "meta-type": "command", "arg-type": "1"},
 			{"name": "1", "meta-type": "object", "members": []object{{"name": "calc-time"}, {"name": "mode"}}},
 			{"name": "migrate-set-parameters", "meta-type": "command", "arg-type": "2"},
 			{"name": "2", "meta-type": "object", "members": []object{{"name": "multifd-compression", "type": "3"}}},
 			{"name": "3", "meta-type": "enum", "members": []object{{"name": "none"}, {"name": "zstd"}}},
-		}, nil
+		}
+		if !strings.HasPrefix(f.version, "5.") {
+			known = append(known, object{"name": "query-yank", "meta-type": "command", "arg-type": "0"})
+		}
+		return known, nil
+	case "query-yank":
+		if !strings.HasPrefix(f.version, "5.") {
+			return []object{}, nil
+		}
 	case "query-migrate-capabilities":
 		list := []object{}
 		for _, name := range slices.Sorted(maps.Keys(f.caps)) {

@@ -23,6 +23,7 @@ type Features struct {
 	sampleMode   bool     // calc-dirty-rate has modes
 	exitOnError  bool     // migrate-incoming can keep the process after a failure
 	packs        []string // what multifd-compression can be
+	yanks        bool     // query-yank lists what has connections
 }
 
 // Has says whether the migration capability of that name is there.
@@ -121,6 +122,7 @@ func (f *Features) schema(ctx context.Context, c *qmp.Conn) error {
 	f.millisecond = takes("calc-dirty-rate", "calc-time-unit")
 	f.sampleMode = takes("calc-dirty-rate", "mode")
 	f.exitOnError = takes("migrate-incoming", "exit-on-error")
+	_, f.yanks = args["query-yank"]
 	f.packs = members[types[args["migrate-set-parameters"]+"."+compression]]
 	return nil
 }

@@ -165,6 +165,9 @@ func (p *Pair) prepare(ctx context.Context, m vm.Method, params vm.Params) error
 	}
 	// Backward, so that release gives the source back first: a destination that is silent must not hold that up.
 	for _, end := range slices.Backward(p.ends()) {
+		if err := end.putAway(ctx); err != nil { // of an earlier one
+			return err
+		}
 		if err := p.keep(ctx, end.VM, params); err != nil {
 			return fmt.Errorf("read the settings of the %s: %w", end.side, err)
 		}

@@ -106,7 +106,7 @@ func record(t *testing.T, r *qmptest.Recorder, name string, q *process, f func(p
 // trim leaves of query-qmp-schema's answers, a quarter of a megabyte each, what concerns the commands that are looked up.
 func trim(t *testing.T, entries []qmptest.Entry) []qmptest.Entry {
 	type object = map[string]any
-	keep := []string{"calc-dirty-rate", "migrate-incoming", "migrate", "migrate-set-parameters"}
+	keep := []string{"calc-dirty-rate", "migrate-incoming", "migrate", "migrate-set-parameters", "query-yank"}
 	asked := map[string]bool{}
 	for i, e := range entries {
 		var m struct {

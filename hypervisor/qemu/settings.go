@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"walm/vm"
@@ -112,10 +113,37 @@ func (v *VM) giveBack(ctx context.Context, before tuning) error {
 	if err := v.wait(ctx, func(m migration) bool { return !m.postcopy() }); err != nil {
 		return err
 	}
+	if err := v.putAway(ctx); err != nil {
+		return err
+	}
 	if err := v.enable(ctx, before.Capabilities); err != nil {
 		return err
 	}
 	return v.set(ctx, before.Parameters)
+}
+
+// putAway waits until QEMU is done with a migration that has ended. The thread that finds the end sets the status; the
+// connections are closed later, in the main loop, by the capabilities of that moment. With multifd switched off in between,
+// its channels are forgotten and QEMU aborts, at the source with the VM: "yank_unregister_instance: Assertion
+// `QLIST_EMPTY(&entry->yankfns)' failed" (10.0.2: 11 of the 72 times that the destination was killed on a busy machine).
+// Until it is done query-yank (6.0) lists the migration. Before 6.0 there is no such assertion, and nothing to ask.
+func (v *VM) putAway(ctx context.Context) error {
+	if !v.yanks {
+		return nil
+	}
+	var failed error
+	err := v.wait(ctx, func(m migration) bool {
+		if m.active() || m.Status == vm.StatusNone {
+			return true // it has not ended, or there was none
+		}
+		var connected []struct{ Type string }
+		failed = v.conn.Do(ctx, "query-yank", nil, &connected)
+		return failed != nil || !slices.ContainsFunc(connected, func(x struct{ Type string }) bool { return x.Type == "migration" })
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("leave the settings as they are until QEMU has put its migration away: %w", err)
+	}
+	return nil
 }
 
 // dropCopies ends the copies of disks that a walm left behind which is gone: nothing at either end tells of them but their
