@@ -29,6 +29,7 @@ type host struct {
 	guest   *listener
 	proxy   *proxy // between walm and the QEMU; nil: none
 	log     strings.Builder
+	how     string // its process ended; before that: empty
 
 	mu   sync.Mutex
 	told func(qmp.Event) // of its events; nil: nobody
@@ -98,7 +99,8 @@ func (b *Bench) launch(ctx context.Context, suite debian.Suite, side netlab.Side
 	}
 	h.pid = cmd.Process.Pid
 	go func() {
-		_ = cmd.Wait() // its status says nothing that its log and its sockets do not
+		_ = cmd.Wait() // what it says is in the state
+		h.how = cmd.ProcessState.String()
 		close(h.ended)
 	}()
 	if h.monitor, err = h.dial(ctx, h.base+".monitor"); err != nil {

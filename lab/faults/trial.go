@@ -31,6 +31,7 @@ type Result struct {
 	Recovery *Word        `json:"recovery,omitempty"` // of walm recover, where that was the next step
 	Last     Found        `json:"last"`               // what was found in the end
 	Note     string       `json:"note,omitempty"`
+	Said     []Said       `json:"said,omitempty"`  // by each end, where the verdict is not as it should be
 	Leaks    *Reading     `json:"leaks,omitempty"` // of moves in a row
 }
 
@@ -78,7 +79,11 @@ func (t *trial) try(ctx context.Context, suite debian.Suite) (r Result, kept *ho
 		if kept = t.survivor(r, err); kept != nil {
 			kept.tell(nil)
 		}
+		said := t.said()
 		err = errors.Join(err, t.clear(kept))
+		if r.Verdict != Held && r.Verdict != Missed {
+			r.Said = said()
+		}
 		r.Took = time.Since(r.At).Seconds()
 		r.Note = t.note
 	}()
