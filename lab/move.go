@@ -32,7 +32,7 @@ func (l *Lab) Request(ctx context.Context, r move.Request) (move.Request, error)
 	}
 	r.VM, r.Source, r.Target = l.config.Name, from.vm.String(), to.vm.String()
 	l.witness = &witness{lab: l, from: from, to: to}
-	r.Host.Rules = vm.RulesOf(from.vm.Accelerator, from.vm.Version.Major, from.vm.Version.Minor)
+	r.Host.Rules = vm.RulesOf(from.vm.Accelerator, from.vm.Version.Major, from.vm.Version.Minor, from.vm.RAM)
 	if r.Link == nil {
 		r.Link = l.site.link()
 	}

@@ -67,7 +67,7 @@ type Outcome struct {
 	Steered         bool             `json:",omitempty"` // something else was made of it on the way than the plan said
 	Result          measure.Result
 	TMT, DT         time.Duration // of one that moved
-	Setup           time.Duration // command accepted → QEMU sends memory; 0: not told
+	Setup           time.Duration // command accepted → QEMU sends memory, beyond predict.Arming; 0: not told
 	Loss            time.Duration // of one that moved; unknown where HasLoss is false
 	HasLoss         bool
 	Bytes           vm.Bytes
@@ -91,7 +91,7 @@ func Of(rec move.Record, p Pair) Outcome {
 	}
 	for _, e := range rec.Events {
 		if e.Kind == vm.EventStatus && e.Side == vm.Source && e.Status == vm.StatusActive {
-			o.Setup = e.At.Sub(rec.Started)
+			o.Setup = max(e.At.Sub(rec.Started)-predict.Arming(rec.Host.Rules, rec.Trace.RAM), 1)
 			break
 		}
 	}

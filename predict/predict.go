@@ -29,6 +29,7 @@ func DefaultHost() Host {
 // Method forecasts one method by replaying it over what t and l leave open: the sampling error of the curve, the
 // bandwidth, and the workload's own variation. The same arguments give the same answer.
 func Method(m vm.Method, p vm.Params, t vm.Trace, l vm.Link, h Host) Forecast {
+	h.Setup += Arming(h.Rules, t.RAM)
 	return replays(m, p, t, l, h, func(w *world, p vm.Params) cost { return w.run(m, p) })
 }
 

@@ -157,3 +157,24 @@ func TestSwitchoverBandwidth(t *testing.T) {
 		t.Errorf("told of 100 MB/s: it ends in %.2f of the replays, after a downtime of %v", f.Converges, f.DT.Mid)
 	}
 }
+
+// TestArming: memory whose dirty bits are cleared page by page delays whatever goes by passes, and what is under way no more.
+func TestArming(t *testing.T) {
+	trace, link := looked(), vm.Link{Bandwidth: 100e6}
+	wanted := time.Duration(trace.RAM/vm.Page) * perPage
+	h := DefaultHost()
+	slow := h
+	slow.Rules.Pagewise = true
+	for _, m := range vm.Methods() {
+		p := vm.DefaultParams(m)
+		more := Method(m, p, trace, link, slow).TMT.Mid - Method(m, p, trace, link, h).TMT.Mid
+		if more < wanted/2 || more > wanted*3/2 { // of two medians
+			t.Errorf("%s takes %v more, want %v", m, more, wanted)
+		}
+	}
+	f := Flight{Remaining: 50 * vm.MiB, Last: time.Second}
+	p := vm.DefaultParams(vm.PreCopy)
+	if was, is := Rest(vm.PreCopy, p, f, trace, link, h).TMT, Rest(vm.PreCopy, p, f, trace, link, slow).TMT; was != is {
+		t.Errorf("under way it takes %v, and page by page %v", was.Mid, is.Mid)
+	}
+}

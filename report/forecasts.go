@@ -51,6 +51,9 @@ func rules(r vm.Rules, ram vm.Bytes) string {
 		return ""
 	}
 	armed, looks := "dirty bits armed once a pass", "the throttle looked at between passes"
+	if r.Pagewise {
+		armed = "dirty bits armed page by page"
+	}
 	if r.Chunked && ram > vm.GiB {
 		armed = "dirty bits armed 1 GiB at a time"
 	}

@@ -42,7 +42,7 @@ func newDocument(schema string, rec move.Record) document {
 			seconds(rec.Link.RTT), used(rec.Link.Queue.Seconds())},
 		Host: hostDoc{seconds(rec.Host.Setup), seconds(rec.Host.Switchover), seconds(rec.Host.Handover), seconds(rec.Host.Finish),
 			seconds(rec.Host.FaultService), number(rec.Host.DiskRate), used(float64(rec.Host.PackRate)), rec.Host.Source,
-			rulesDoc{rec.Host.Rules.Chunked, rec.Host.Rules.Synced, rec.Host.Rules.Scanning, text(rec.Host.Rules.Source)}},
+			rulesDoc{rec.Host.Rules.Chunked, rec.Host.Rules.Synced, rec.Host.Rules.Scanning, rec.Host.Rules.Pagewise, text(rec.Host.Rules.Source)}},
 		Policy: policyDoc{string(rec.Policy.Profile), text(string(rec.Policy.Method)),
 			used(rec.Policy.MaxDowntime.Seconds()),
 			used(rec.Policy.Deadline.Seconds()), used(rec.Policy.MaxSlowdown), rec.Policy.NoPostcopy,

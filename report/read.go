@@ -34,7 +34,7 @@ func Read(r io.Reader) (move.Record, error) {
 			Handover: duration(d.Host.Handover), Finish: duration(d.Host.Finish), FaultService: duration(d.Host.FaultService),
 			DiskRate: vm.Rate(or0(d.Host.DiskRate)), PackRate: vm.Rate(or0(d.Host.PackRate)), Source: d.Host.Source,
 			Rules: vm.Rules{Chunked: d.Host.Rules.Chunked, Synced: d.Host.Rules.Synced,
-				Scanning: d.Host.Rules.Scanning, Source: or(d.Host.Rules.Source)}},
+				Scanning: d.Host.Rules.Scanning, Pagewise: d.Host.Rules.Pagewise, Source: or(d.Host.Rules.Source)}},
 		Policy: decide.Policy{Profile: decide.Profile(d.Policy.Profile), MaxDowntime: duration(d.Policy.MaxDowntime),
 			Deadline: duration(d.Policy.Deadline), MaxSlowdown: or0(d.Policy.MaxSlowdown), NoPostcopy: d.Policy.NoPostcopy},
 		Plan: decide.Plan{Params: d.Plan.Params.value(), Forced: d.Plan.Forced, Reason: decide.Reason{Why: d.Plan.Why}}}

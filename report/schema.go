@@ -118,6 +118,7 @@ type rulesDoc struct {
 	Chunked  bool    `json:"dirty_bits_in_chunks"`
 	Synced   bool    `json:"throttle_looks_forced"`
 	Scanning bool    `json:"channels_find_zeros"`
+	Pagewise bool    `json:"dirty_bits_page_by_page"`
 	Source   *string `json:"source"`
 }
 

@@ -14,18 +14,22 @@ type Rules struct {
 	Synced bool `json:",omitempty"`
 	// Scanning: parallel channels find out themselves what is zero, while others send (zero-page-detection, 9.0 and later); before,
 	// who hands them their pages does.
-	Scanning bool   `json:",omitempty"`
+	Scanning bool `json:",omitempty"`
+	// Pagewise: dirty bits are cleared page by page, each with a look through what the vCPUs have cached. So it is under TCG where RAM
+	// is no multiple of 64 pages, in every version; QEMU before 9.0 wants it so there, or it loses writes.
+	Pagewise bool   `json:",omitempty"`
 	Source   string `json:",omitempty"` // what they are the rules of
 }
 
-// RulesOf are those of a QEMU. None can be asked for: looks on a throttled VM are forced since 9.2
+// RulesOf are those of a QEMU whose VM has so much RAM. None can be asked for: looks on a throttled VM are forced since 9.2
 // (cpu_throttle_dirty_sync_timer), and a dirty ring does not show, so that forecasts for one are a little low.
-func RulesOf(accelerator string, major, minor int) Rules {
+func RulesOf(accelerator string, major, minor int, ram Bytes) Rules {
 	since := func(a, b int) bool { return major > a || major == a && minor >= b }
 	return Rules{
 		Chunked:  accelerator == "kvm" && since(4, 1),
 		Synced:   since(9, 2),
 		Scanning: since(9, 0),
+		Pagewise: accelerator == "tcg" && ram%(64*Page) != 0,
 		Source:   fmt.Sprintf("QEMU %d.%d, %s", major, minor, accelerator),
 	}
 }

@@ -45,7 +45,7 @@ func (c *connection) running(ctx context.Context, name string) (subject, error) 
 
 func ofDomain(d *libvirt.Domain) subject {
 	return subject{reached: d, name: d.Name, runs: d.String(), host: d.Host, accelerator: d.Accelerator, elsewhere: true, setup: libvirt.Setup,
-		samples: d.Samples(), rules: vm.RulesOf(d.Accelerator, int(d.QEMU/1_000_000), int(d.QEMU/1000%1000))}
+		samples: d.Samples(), rules: vm.RulesOf(d.Accelerator, int(d.QEMU/1_000_000), int(d.QEMU/1000%1000), d.RAM)}
 }
 
 // byDomain reaches a domain and the host that it is to move to.

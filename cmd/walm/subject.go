@@ -73,7 +73,7 @@ func (c *connection) open(ctx context.Context, name string) (subject, error) {
 
 func ofSocket(v *qemu.VM) subject {
 	return subject{reached: v, name: cmp.Or(v.Name, v.Path), runs: v.String(), accelerator: v.Accelerator,
-		rules: vm.RulesOf(v.Accelerator, v.Version.Major, v.Version.Minor)}
+		rules: vm.RulesOf(v.Accelerator, v.Version.Major, v.Version.Minor, v.RAM)}
 }
 
 const pageSampling = "page-sampling"

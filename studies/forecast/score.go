@@ -51,9 +51,9 @@ func anew(t results.Trial) (predict.Forecast, bool) {
 	seen := *t.Trace
 	seen.Curve, _ = observe.Clean(seen.Curve)
 	host := predict.DefaultHost()
-	host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 7, 2)
+	host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 7, 2, seen.RAM)
 	if t.Setup.QEMU == debian.Backports {
-		host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 10, 0)
+		host.Rules = vm.RulesOf(string(t.Setup.Accelerator), 10, 0, seen.RAM)
 	}
 	return predict.Method(t.Method, t.Params, seen, t.Path, host), true
 }
