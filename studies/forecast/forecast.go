@@ -67,7 +67,7 @@ func learned(all []migration) []migration {
 // experiments are the names under which the study's results are found.
 func experiments() []string {
 	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2",
-		"packed-programs", "packed3", "packed4", "packed5", "packed-programs2", "packed6", "crowded", "crowded2", "crowded3"}
+		"packed-programs", "packed3", "packed4", "packed5", "packed-programs2", "packed6", "paged", "crowded", "crowded2", "crowded3"}
 }
 
 // runs are their files.
@@ -90,7 +90,7 @@ func Study() study.Study {
 		Files: files,
 		Runs:  runs(),
 		Claims: slices.Concat(claims(all),
-			packedClaims(),
+			laterClaims(),
 			channel.claims(channel.words, channel.of, "DT", "loss", "loss-in")),
 		Figures: []study.Figure{
 			{Name: "tmt", Caption: "Total time, forecast beside measured; on the line they are the same", Draw: picture(tmt, tested(all))},
@@ -102,7 +102,7 @@ func Study() study.Study {
 		s.Tables = append(s.Tables, byMethod(sc), byWorkload(sc), worst(sc))
 	}
 	fs := forecasters()
-	s.Tables = append(append(s.Tables, packedTables()...),
+	s.Tables = append(append(s.Tables, laterTables()...),
 		byPart(channel), byWorkload(channel.scope),
 		byMethod(scope{"C", "as written down before on a host that has no core to spare, by the present model", fs[0], []string{"crowded"}, false}),
 		byMethod(scope{"C2", "as written down before on the same host at a better priority, by two models that took a crowd to slow the stream", fs[0],

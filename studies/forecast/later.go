@@ -5,14 +5,18 @@ import (
 	"walm/studies/study"
 )
 
-// packedParts are the tests of channels that compress, the last first.
-func packedParts() []part {
+// laterParts are the tests of what the model was taught last, the last first: where dirty bits are armed page by page, and channels that
+// compress.
+func laterParts() []part {
 	written := forecasters()[0]
 	compressed := func(m migration) bool { return m.Params.Compression != "" }
 	whole := func(id, name string, experiments ...string) part {
 		return part{scope{id, name, written, experiments, false}, name, func(migration) bool { return true }, map[bool]string{true: "compressed"}}
 	}
 	return []part{
+		{scope{"J", "as written down before, of QEMU 7.2, where dirty bits are armed page by page", written, []string{"paged"}, false},
+			"as written down before, of QEMU 7.2, where dirty bits are armed page by page",
+			func(migration) bool { return true }, map[bool]string{true: "page by page"}},
 		whole("H", "as written down before, of two channels that compress, real programs among them, with queues that are full by what is on the wire",
 			"packed6"),
 		whole("G", "as written down before, of two channels that compress, of real programs, from looks that tell by address",
@@ -32,15 +36,15 @@ func packedParts() []part {
 	}
 }
 
-func packedClaims() (all []study.Claim) {
-	for _, p := range packedParts() {
+func laterClaims() (all []study.Claim) {
+	for _, p := range laterParts() {
 		all = append(all, p.claims(p.words, p.of, "TMT", "TMT-p90", "bad", "DT", "loss", "TMT-in", "DT-in", "loss-in")...)
 	}
 	return all
 }
 
-func packedTables() (all []study.Table) {
-	for _, p := range packedParts() {
+func laterTables() (all []study.Table) {
+	for _, p := range laterParts() {
 		all = append(all, byPart(p), byWorkload(p.scope))
 	}
 	return all
