@@ -244,7 +244,7 @@ func (f Features) CorruptsTCG() string {
 		return ""
 	}
 	for _, n := range f.Blocks {
-		if n%(64*vm.Page) == 0 {
+		if n%vm.DirtyWord == 0 {
 			return fmt.Sprintf("QEMU %s corrupts guests that migrate live without KVM with memory of a multiple of 256 KiB, as"+
 				" libvirt's are (mended in 9.0): use QEMU 9.0 or later, or KVM", f.QEMU)
 		}

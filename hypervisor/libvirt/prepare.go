@@ -106,7 +106,7 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 		return "libvirt cannot be told what triggers the throttle"
 	case params.Switchover > 0:
 		return "libvirt cannot be told what the link carries at the switchover"
-	case params.Multifd > 0 && preflight.LosesChannels(preflight.Version(p.Domain.QEMU), preflight.Version(p.emulator)):
+	case params.Multifd > 0 && vm.LosesChannels(preflight.Version(p.Domain.QEMU).Parts(), preflight.Version(p.emulator).Parts()):
 		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over several channels (mended in 9.2.1)", p.emulator, p.Domain.QEMU)
 	case params.Compression != "" && params.Multifd == 0:
 		return "only what several channels carry is compressed: take multifd"

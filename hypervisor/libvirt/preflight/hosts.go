@@ -83,14 +83,10 @@ func (c *check) memory() {
 	}
 }
 
-// LosesChannels says whether QEMU to loses pages that from sends over several channels: 9.2.0 does, of what 8.2 and earlier
-// send (qemu-project#2720).
-func LosesChannels(from, to Version) bool { return from > 0 && from < 9000000 && to == 9002000 }
-
 // versions looks for pairs that are known not to work, which nobody can be asked for.
 func (c *check) versions() {
 	from, to := c.Source.QEMU, c.Destination.QEMU
-	if c.Options.Parallel && LosesChannels(from, to) {
+	if c.Options.Parallel && vm.LosesChannels(from.Parts(), to.Parts()) {
 		c.found("leave --parallel out, or bring the destination to 9.2.1",
 			"parallel migration from QEMU %s to 9.2.0 fails (qemu-project#2720)", from)
 	}
@@ -98,7 +94,7 @@ func (c *check) versions() {
 	if ram == 0 {
 		ram, _ = c.dom.Memory.Bytes()
 	}
-	if c.dom.Type == "qemu" && from > 0 && from < 9000000 && ram > 0 && ram%(64*vm.Page) == 0 && known {
+	if c.dom.Type == "qemu" && from > 0 && from < 9000000 && ram > 0 && ram%vm.DirtyWord == 0 && known {
 		c.found("use QEMU 9.0 or later at the source, or KVM",
 			"QEMU %s corrupts guests that migrate live without KVM with memory of a multiple of 256 KiB, as libvirt's are (mended in 9.0)", from)
 	}

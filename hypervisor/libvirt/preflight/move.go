@@ -14,6 +14,9 @@ func (f Finding) Error() string { return f.What + "; " + f.Mend }
 // Version is libvirt's or QEMU's, as libvirt counts: 1000000 × major + 1000 × minor + release. 0: not known.
 type Version uint64
 
+// Parts are its numbers: 9.2.0 is 9, 2 and 0.
+func (v Version) Parts() [3]int { return [3]int{int(v / 1e6), int(v / 1e3 % 1e3), int(v % 1e3)} }
+
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v/1e6, v/1e3%1e3, v%1e3) }
 
 // Host is what is known of one host. What was not asked or not told is empty, and nothing is found in it.
