@@ -31,13 +31,18 @@ func up(t *testing.T, spec libvirtd.Spec) *bench {
 	return b
 }
 
+// boots is far more than a boot takes (4 to 8 s on an idle machine; more than a minute was seen on a busy one).
+const boots = 4 * time.Minute
+
 // ready finds the guest, or boots one where none is left whole.
-func (b *bench) ready(ctx context.Context, t *testing.T) {
+func (b *bench) ready(t *testing.T) {
 	t.Helper()
 	if b.guest != nil {
 		return
 	}
 	b.clear(t)
+	ctx, cancel := context.WithTimeout(t.Context(), boots)
+	defer cancel()
 	var err error
 	if b.guest, err = b.Boot(ctx, netlab.A, libvirtd.Disk{}); err != nil {
 		t.Fatal(err)

@@ -48,9 +48,7 @@ func TestConformance(t *testing.T) {
 // fixture is the guest where the last case has left it, and the other host to go to.
 func fixture(t *testing.T, b *bench, direct bool) migratetest.Fixture {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	b.ready(ctx, t)
+	b.ready(t)
 	d, p := b.pair(t, libvirt.Options{Direct: direct})
 	sides := map[vm.Side]netlab.Side{vm.Source: b.at, vm.Destination: b.at.Other()}
 	g, to := b.guest, b.Host(b.at.Other())

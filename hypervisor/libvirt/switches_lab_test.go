@@ -21,9 +21,9 @@ import (
 // moved moves the guest to the other host, and wants it whole there.
 func (b *bench) moved(t *testing.T, o libvirt.Options, plan decide.Plan, update func(*libvirt.Domain, migrate.Update)) migrate.Result {
 	t.Helper()
+	b.ready(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	b.ready(ctx, t)
 	defer b.settle(t)
 	d, p := b.pair(t, o)
 	defer d.Close()
@@ -68,7 +68,7 @@ func TestSwitches(t *testing.T) {
 				plan.Params.PostcopyBandwidth = 40e6
 				asked := make(chan string, 1)
 				var has bool
-				b.ready(t.Context(), t)
+				b.ready(t)
 				source := b.Host(b.at)
 				b.moved(t, libvirt.Options{}, plan, func(d *libvirt.Domain, u migrate.Update) {
 					if u.State != migrate.Postcopying || has {
@@ -99,9 +99,9 @@ func TestSwitches(t *testing.T) {
 // heldUp cancels a move over several channels whose destination reads none of them: they are full, and QEMU's cancel alone does
 // not end it.
 func (b *bench) heldUp(t *testing.T) {
+	b.ready(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
-	b.ready(ctx, t)
 	defer b.settle(t)
 	d, p := b.pair(t, libvirt.Options{})
 	defer d.Close()

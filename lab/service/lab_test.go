@@ -3,6 +3,9 @@
 package service_test
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,12 +56,19 @@ func TestPrograms(t *testing.T) {
 	program, samples := l.Requests(began)
 	app := measure.AssessApp(program, samples, rec.Started, rec.Started.Add(rec.Outcome.TMT))
 	t.Logf("%+v", app)
-	if program != "redis" || app.Failed > 0 || !app.Complete || app.Gap < rec.Outcome.DT-5*time.Millisecond ||
+	if program != "redis" || app.Failed > 0 || !app.Complete && len(app.Warnings) == 0 || app.Gap < rec.Outcome.DT-5*time.Millisecond ||
 		app.Rate < 200 || app.Rate > 301 || app.P50 <= 0 {
 		t.Errorf("redis, moved in %v with the VM stopped for %v: %+v", rec.Outcome.TMT, rec.Outcome.DT, app)
 	}
-	if loss := rec.Outcome.Loss; loss == nil || loss.Baseline < 200 || loss.Baseline > 350 {
-		t.Errorf("redis was asked 300 times a second, the guest counts %+v", loss)
+	// A guest that the host starves has no pace to count, and the outcome says so.
+	paced := func(rec move.Record, least, most float64) bool {
+		if loss := rec.Outcome.Loss; loss != nil {
+			return loss.Baseline >= least && loss.Baseline <= most
+		}
+		return slices.ContainsFunc(rec.Outcome.Warnings, func(w string) bool { return strings.Contains(w, "very uneven") })
+	}
+	if !paced(rec, 200, 350) {
+		t.Errorf("redis was asked 300 times a second, the guest counts %+v, %q", rec.Outcome.Loss, rec.Outcome.Warnings)
 	}
 
 	if err := l.Do(t.Context(), parse("program:name=python")); err != nil {
@@ -68,8 +78,8 @@ func TestPrograms(t *testing.T) {
 	if program, _ := l.Requests(began); program != "" {
 		t.Errorf("%s is asked after its end", program)
 	}
-	if loss := rec.Outcome.Loss; loss == nil || loss.Baseline < 20 {
-		t.Errorf("the job in Python did %+v", loss)
+	if !paced(rec, 20, math.Inf(1)) {
+		t.Errorf("the job in Python did %+v, %q", rec.Outcome.Loss, rec.Outcome.Warnings)
 	}
 	t.Logf("python: %+v", rec.Outcome.Loss)
 }

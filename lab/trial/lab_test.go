@@ -3,7 +3,6 @@
 package trial
 
 import (
-	"math"
 	"path/filepath"
 	"testing"
 
@@ -41,7 +40,7 @@ func runs(t *testing.T, text string) (map[string]results.Trial, map[string]move.
 			t.Errorf("trial %d went %s, as the one before", r.N, r.Host)
 		case r.Asked > 0 && !r.Steady: // at full speed a guest is as steady as the host that starves it
 			t.Errorf("a workload that is always the same is not steady after %v", r.WarmUp)
-		case r.Asked > 0 && (o.Loss == nil || math.Abs(o.Loss.Baseline-r.Asked) > 0.05*r.Asked):
+		case r.Asked > 0 && (o.Loss == nil || o.Loss.Baseline > 1.05*r.Asked || o.Loss.Baseline < 0.8*r.Asked): // the host may starve it for a while
 			t.Errorf("the guest was to do %g a second: %+v", r.Asked, o.Loss)
 		case o.Service == nil || o.Memory == nil || o.Memory.Bad > 0 || o.Memory.Written == 0:
 			t.Errorf("the witness' part: %+v, %+v", o.Service, o.Memory)
@@ -100,8 +99,8 @@ walm: 1
 name: endless
 seed: 1
 repetitions: 1
-base: {memory: 176MiB, link: 1Gbit/s, method: pre-copy, workload: "random:wset=48MiB,rate=max", limit: 15s,
-  downtime-limit: 30ms} # a fourteenth of what is written: a guest that the host starves for a while does not fit either
+base: {memory: 176MiB, link: 500Mbit/s, method: pre-copy, workload: "random:wset=48MiB,rate=max", limit: 20s,
+  downtime-limit: 10ms} # a pass takes 0.8 s and must leave 0.6 MB: a guest that the host starves for a while does not fit either
 factors: {stop-rule: [qemu, xen]}
 `)
 	if r := got["stop-rule=qemu"]; r.Status != results.Censored {
