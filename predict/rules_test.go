@@ -167,9 +167,12 @@ func TestArming(t *testing.T) {
 	slow.Rules.Pagewise = true
 	for _, m := range vm.Methods() {
 		p := vm.DefaultParams(m)
-		more := Method(m, p, trace, link, slow).TMT.Mid - Method(m, p, trace, link, h).TMT.Mid
-		if more < wanted/2 || more > wanted*3/2 { // of two medians
+		was, is := Method(m, p, trace, link, h), Method(m, p, trace, link, slow)
+		if more := is.TMT.Mid - was.TMT.Mid; more < wanted/2 || more > wanted*3/2 { // of two medians
 			t.Errorf("%s takes %v more, want %v", m, more, wanted)
+		}
+		if stands := is.DT.Mid - was.DT.Mid; (stands > wanted/2) != (m == vm.Offline) { // which stops the VM before
+			t.Errorf("%s stops the VM for %v more", m, stands)
 		}
 	}
 	f := Flight{Remaining: 50 * vm.MiB, Last: time.Second}

@@ -10,29 +10,28 @@ import (
 func laterParts() []part {
 	written := forecasters()[0]
 	compressed := func(m migration) bool { return m.Params.Compression != "" }
-	whole := func(id, name string, experiments ...string) part {
-		return part{scope{id, name, written, experiments, false}, name, func(migration) bool { return true }, map[bool]string{true: "compressed"}}
+	whole := func(id, label, name string, experiments ...string) part {
+		return part{scope{id, name, written, experiments, false}, name, func(migration) bool { return true }, map[bool]string{true: label}}
 	}
+	const packed = "compressed"
 	return []part{
-		{scope{"J", "as written down before, of QEMU 7.2, where dirty bits are armed page by page", written, []string{"paged"}, false},
-			"as written down before, of QEMU 7.2, where dirty bits are armed page by page",
-			func(migration) bool { return true }, map[bool]string{true: "page by page"}},
-		whole("H", "as written down before, of two channels that compress, real programs among them, with queues that are full by what is on the wire",
+		whole("J", "page by page", "as written down before, of QEMU 7.2, where dirty bits are armed page by page", "paged"),
+		whole("H", packed, "as written down before, of two channels that compress, real programs among them, with queues that are full by what is on the wire",
 			"packed6"),
-		whole("G", "as written down before, of two channels that compress, of real programs, from looks that tell by address",
+		whole("G", packed, "as written down before, of two channels that compress, of real programs, from looks that tell by address",
 			"packed-programs2"),
-		whole("B", "as written down before, of two channels that compress, from looks that tell by address", "packed5"),
+		whole("B", packed, "as written down before, of two channels that compress, from looks that tell by address", "packed5"),
 		{scope{"A", "as written down before, of two channels that compress, of QEMU 7.2 and 10.0", written, []string{"packed4"}, false},
 			"as written down before, of two channels that compress, of QEMU 10.0 and other contents",
 			func(m migration) bool { return m.Setup.QEMU == debian.Backports }, map[bool]string{true: "10.0", false: "7.2"}},
 		{scope{"Y", "as written down before, of two channels that compress and of two that do not, once their downtime was mended",
 			written, []string{"packed3"}, false},
 			"as written down before, of two channels that compress, once their downtime was mended", compressed,
-			map[bool]string{true: "compressed", false: "plain"}},
-		whole("N", "as written down before, of two channels that compress, from looks that pack neighbours together",
+			map[bool]string{true: packed, false: "plain"}},
+		whole("N", packed, "as written down before, of two channels that compress, from looks that pack neighbours together",
 			"packed2", "packed-programs"),
 		{scope{"K", "as written down before, of two channels that compress and of two that do not", written, []string{"packed"}, false},
-			"as written down before, of two channels that compress", compressed, map[bool]string{true: "compressed", false: "plain"}},
+			"as written down before, of two channels that compress", compressed, map[bool]string{true: packed, false: "plain"}},
 	}
 }
 
