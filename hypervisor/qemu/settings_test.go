@@ -13,6 +13,26 @@ import (
 	"walm/vm"
 )
 
+// failed is f after a migration that failed and whose channels QEMU closes so much later: until then no capability may change.
+func (f *fake) failed(t *testing.T, run vm.RunState, after time.Duration) {
+	f.is(run, object{"status": "failed"})
+	began := time.Now()
+	f.reply("query-yank", func(qmptest.Command) (any, error) {
+		if time.Since(began) < after {
+			return []object{{"type": "chardev", "id": "c"}, {"type": "migration"}}, nil
+		}
+		return []object{{"type": "chardev", "id": "c"}}, nil
+	})
+	f.reply("migrate-set-capabilities", func(c qmptest.Command) (any, error) {
+		if time.Since(began) < after {
+			t.Error("capabilities were set while the channels were open")
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.setCapabilities(c.Arguments)
+	})
+}
+
 // Release leaves both ends with the settings that they had.
 func TestRelease(t *testing.T) {
 	state := func(f *fake) object {
@@ -124,28 +144,23 @@ func TestRelease(t *testing.T) {
 	t.Run("once the migration is put away", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			source, destination, p, check := setUp(t)
-			done := map[*fake]time.Duration{source: 2 * time.Second, destination: time.Second}
-			began := time.Now()
-			for f, after := range done {
-				f.is(vm.RunStateRunning, object{"status": "failed"})
-				f.reply("query-yank", func(qmptest.Command) (any, error) {
-					if time.Since(began) < after {
-						return []object{{"type": "chardev", "id": "c"}, {"type": "migration"}}, nil
-					}
-					return []object{{"type": "chardev", "id": "c"}}, nil
-				})
-				f.reply("migrate-set-capabilities", func(c qmptest.Command) (any, error) {
-					if time.Since(began) < after {
-						t.Error("capabilities were given back while the channels were open")
-					}
-					f.mu.Lock()
-					defer f.mu.Unlock()
-					return f.setCapabilities(c.Arguments)
-				})
-			}
+			source.failed(t, vm.RunStateRunning, 2*time.Second)
+			destination.failed(t, vm.RunStateRunning, time.Second)
 			do(t, p, vm.ActRelease, "", vm.Params{})
 			check("source", source)
 			check("destination", destination)
+		})
+	})
+	t.Run("prepared once an earlier migration is put away", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			source, destination := newFake("10.0.2"), waiting("10.0.2")
+			p := pairOf(t, source, destination)
+			source.failed(t, vm.RunStateRunning, 2*time.Second)
+			destination.failed(t, vm.RunStateInmigrate, time.Second)
+			do(t, p, vm.ActPrepare, vm.PreCopy, vm.Params{DowntimeLimit: time.Second})
+			if settings(t, source.did(), "migrate-set-parameters") == nil {
+				t.Error("the source was not set")
+			}
 		})
 	})
 	t.Run("a migration that is never put away", func(t *testing.T) {
