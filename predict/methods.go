@@ -32,8 +32,9 @@ func (w *world) offline(p vm.Params) cost {
 		copying = math.Min(copying, float64(p.Bandwidth))
 	}
 	t := 2*size/float64(w.host.DiskRate) + size/copying + w.host.Switchover.Seconds()
-	stands := t + Arming(w.host.Rules, w.ram).Seconds()
-	return cost{tmt: seconds(w.host.Setup.Seconds() + t), dt: seconds(stands), loss: seconds(math.Max(0, stands+w.cold)), bytes: size}
+	whole := w.host.Setup.Seconds() + t
+	stands := math.Min(t+Arming(w.host.Rules, w.ram).Seconds(), whole)
+	return cost{tmt: seconds(whole), dt: seconds(stands), loss: seconds(math.Max(0, stands+w.cold)), bytes: size}
 }
 
 // stopAndCopy runs as pre-copy with the longest downtime limit that QEMU takes: it stops the VM once it has its first

@@ -15,8 +15,8 @@ const (
 )
 
 // perPage is what it takes to clear the dirty bit of one page where each is cleared by itself (vm.Rules.Pagewise): 8 stop-and-copies of
-// 0.42 GiB came to the stop after 0.22 to 0.35 s, and 0.12 to 0.20 s where 64 pages are cleared at a time. QEMU's own setup time,
-// without a guest: 0.7 to 4.6 s for 0.5 and 1.5 GiB on a busy machine, against 1 to 54 ms (7.2 and 10.0 alike).
+// 0.42 GiB came to the stop after 0.22 to 0.35 s, and 8 after 0.12 to 0.21 s where 64 pages are cleared at a time. QEMU's own setup
+// time, without a guest: 0.7 to 4.6 s for 0.5 and 1.5 GiB on a busy machine, against 1 to 54 ms (7.2 and 10.0 alike; n = 8 each).
 const perPage = 1100 * time.Nanosecond
 
 // Arming is how long it takes, beyond Host.Setup, until the dirty bits of ram are armed and the first page is sent.
