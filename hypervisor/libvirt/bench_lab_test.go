@@ -31,7 +31,7 @@ func up(t *testing.T, spec libvirtd.Spec) *bench {
 	return b
 }
 
-// boots is far more than a boot takes (4 to 8 s on an idle machine; more than a minute was seen on a busy one).
+// boots is far more than a boot takes. More than a minute was seen on a busy machine.
 const boots = 4 * time.Minute
 
 // ready finds the guest, or boots one where none is left whole.
