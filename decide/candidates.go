@@ -35,7 +35,7 @@ var (
 	caps      = []float64{0, 1. / 2, 1. / 3} // of the link, on post-copy's background stream; 0: none
 )
 
-// packable is the most that pages come to, of their size, where packing them is tried: two channels keep most links busy. Post-copy,
+// packable is the most that pages come to, of their size, where packing them is tried, over one channel (vm.SafeMultifd). Post-copy,
 // and pre-copy that post-copy may end, go without: QEMU up to 10.0 sends them over one.
 const packable = 0.9
 
@@ -151,7 +151,7 @@ func (q Question) variants(m vm.Method, base vm.Params) []vm.Params {
 	}
 	if c := q.Trace.Compressible; c > 0 && c <= packable && !m.Postcopies() && m != vm.Offline {
 		for _, p := range append([]vm.Params{base}, list...) {
-			p.Multifd, p.Compression, p.Postcopy, p.Preempt = vm.DefaultMultifd, vm.Zstd, false, false
+			p.Multifd, p.Compression, p.Postcopy, p.Preempt = vm.SafeMultifd, vm.Zstd, false, false
 			list = append(list, p)
 		}
 	}

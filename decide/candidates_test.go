@@ -103,7 +103,7 @@ func TestCandidates(t *testing.T) {
 			return p
 		}}, func(c Candidate) bool { return c.Params.Passes != 2 }, 0},
 		{"what shrinks is packed where post-copy has no part", Question{Link: link, Trace: vm.Trace{Compressible: 0.5}}, func(c Candidate) bool {
-			return c.Params.Compression == vm.Zstd && c.Params.Multifd == 2 && !c.Params.Postcopy && !c.Params.Preempt && !c.Method.Postcopies()
+			return c.Params.Compression == vm.Zstd && c.Params.Multifd == vm.SafeMultifd && !c.Params.Postcopy && !c.Params.Preempt && !c.Method.Postcopies()
 		}, 16},
 		{"what hardly shrinks is not", Question{Link: link, Trace: vm.Trace{Compressible: 0.95}},
 			func(c Candidate) bool { return c.Params.Compression != "" || c.Params.Multifd > 0 }, 0},

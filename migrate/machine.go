@@ -32,6 +32,7 @@ type Machine struct {
 	reason    string
 	cause     string // why it was given up
 	refused   string // why an interrupt was not obeyed
+	left      string // why what was prepared was not given back
 	ends      vm.Ends
 	history   decide.History
 	polled    time.Time // when Adjust was last asked between boundaries
@@ -48,20 +49,21 @@ type core struct {
 	phase State // the last state that was not Unknown
 	ended bool
 	recovery
-	before    verdict // of the last look
-	stop      bool    // an interrupt is waiting for the end of a switch
-	willed    bool    // it was given up because someone wanted it, not because it failed
-	looking   bool    // a Look is unanswered
-	again     bool    // something happened meanwhile that its answer may not show
-	doubted   bool    // the last look contradicts what is known: it is made again before it is believed
-	postAgain bool    // ActPostcopy was refused
-	boundary  int     // pass that has begun, its reading still to come
-	tried     tried
-	fruitless int       // looks in a row that a tick asked for and that told nothing
-	heard     time.Time // last word of an end
-	asked     time.Time // last Look
-	broke     time.Time // when post-copy was found interrupted; zero: it is not, or memory has got through since
-	tookUp    time.Time // the last try to take it up again
+	before     verdict // of the last look
+	stop       bool    // an interrupt is waiting for the end of a switch
+	willed     bool    // it was given up because someone wanted it, not because it failed
+	looking    bool    // a Look is unanswered
+	again      bool    // something happened meanwhile that its answer may not show
+	doubted    bool    // the last look contradicts what is known: it is made again before it is believed
+	postAgain  bool    // ActPostcopy was refused
+	boundary   int     // pass that has begun, its reading still to come
+	tried      tried
+	fruitless  int       // looks in a row that a tick asked for and that told nothing
+	heard      time.Time // last word of an end
+	asked      time.Time // last Look
+	broke      time.Time // when post-copy was found interrupted; zero: it is not, or memory has got through since
+	tookUp     time.Time // the last try to take it up again
+	cancelling time.Time // when the source was first found to be; zero: it is not
 }
 
 // tried holds the acts that are repeated until they have their effect, each at most once between two ticks.
@@ -98,6 +100,9 @@ func (m *Machine) Ended() bool { return m.ended }
 // Refused says why an interrupt was not obeyed; empty if none came or it was.
 func (m *Machine) Refused() string { return m.refused }
 
+// Left says why what the move had set was not given back; empty if it was.
+func (m *Machine) Left() string { return m.left }
+
 // Ends is what the last look told.
 func (m *Machine) Ends() vm.Ends { return m.ends }
 
@@ -111,6 +116,7 @@ func (m *Machine) Notes() []Note { return m.notes }
 // tried, and Refused is the next event.
 func (m *Machine) Step(now time.Time, ev Event) []vm.Act {
 	if m.ended {
+		m.unreleased(now, ev)
 		return nil
 	}
 	switch ev := ev.(type) {
@@ -319,6 +325,14 @@ func (m *Machine) end(now time.Time, s State, why string) []vm.Act {
 		return []vm.Act{m.act(vm.ActRelease)}
 	}
 	return nil // what prepare took may be all that is left of the VM
+}
+
+// unreleased takes what was not given back after the end.
+func (m *Machine) unreleased(now time.Time, ev Event) {
+	if r, ok := ev.(Refused); ok && r.Act.Kind == vm.ActRelease {
+		m.left = r.Err
+		m.note(now, "not all that the move had set was given back: "+r.Err)
+	}
 }
 
 func (m *Machine) note(now time.Time, text string) {

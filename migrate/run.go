@@ -62,6 +62,7 @@ type Result struct {
 	State        State
 	Reason       string
 	Refused      string // why an interrupt was not obeyed
+	Left         string // why what the move had set was not given back
 	Began, Ended time.Time
 	Ends         vm.Ends // at the last look
 	Events       []vm.Event
@@ -107,7 +108,7 @@ func Run(ctx context.Context, hv Hypervisor, m *Machine, w Watch) (Result, error
 	}
 	ended := time.Now()
 	r.lastWords()
-	res := Result{State: m.State(), Reason: m.Reason(), Refused: m.Refused(), Began: r.began, Ended: ended, Ends: m.Ends(),
+	res := Result{State: m.State(), Reason: m.Reason(), Refused: m.Refused(), Left: m.Left(), Began: r.began, Ended: ended, Ends: m.Ends(),
 		Events: r.events, Decisions: m.Decisions(), Notes: m.Notes()}
 	if m.State() == Unknown {
 		return res, fmt.Errorf("%w: %s: ask both hosts before the VM is started anywhere", ErrUnknown, m.Reason())
@@ -148,7 +149,12 @@ func (r *run) step(ev Event) {
 			continue
 		}
 		if err := r.do(a); err != nil {
-			r.answers <- Refused{Act: a, Err: err.Error(), Never: errors.Is(err, errors.ErrUnsupported)}
+			refused := Refused{Act: a, Err: err.Error(), Never: errors.Is(err, errors.ErrUnsupported)}
+			if r.m.Ended() { // no answer is read any more
+				r.step(refused)
+				return
+			}
+			r.answers <- refused
 			return
 		}
 	}

@@ -316,6 +316,12 @@ func (s scene) choices() []func() scene {
 	}
 	if s.due() {
 		stepped("hears", func(n *scene) Event { return n.heard() })
+		if !s.m.cancelling.IsZero() {
+			add(func(n *scene) {
+				n.m.cancelling = start.Add(-cancelTakes)
+				n.feed("hears, after half a minute of cancelling", n.heard(), -1, none)
+			})
+		}
 	}
 	if !s.answer && (s.w.src.n == 0 || s.w.src.mute || s.w.dst.n == 0 || s.w.dst.mute) { // what was told is heard within patience
 		// How often it was asked in vain is left out of the scene, or every scene would come in two dozen copies.

@@ -57,6 +57,8 @@ func (m *Machine) status(now time.Time, e vm.Event) []vm.Act {
 		return m.copying(now)
 	case e.Status == vm.StatusActive && m.state == Copying:
 		return nil
+	case e.Status == vm.StatusCancelling && m.givenUp: // QEMU tells it anew whenever it is cancelled again
+		return nil
 	case e.Status == vm.StatusDevice: // no look: it would only be in the way of the switch
 		if m.state == Copying {
 			m.enter(now, Switching, "the source sends the state of its devices")

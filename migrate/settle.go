@@ -10,6 +10,9 @@ import (
 // looked takes a look at both ends, the only thing that ends a move.
 func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	m.ends = e
+	if m.lingers(now, e) {
+		return m.endLingering(now, e)
+	}
 	if m.recovers {
 		return m.recover(now, e)
 	}

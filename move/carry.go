@@ -81,6 +81,9 @@ func settle(rec *Record, res migrate.Result) {
 	if res.Refused != "" {
 		o.Warnings = append(o.Warnings, res.Refused)
 	}
+	if res.Left != "" {
+		o.Warnings = append(o.Warnings, "what the move had set was not all given back: "+res.Left)
+	}
 	if o.Passes == 0 {
 		for _, e := range res.Events {
 			if e.Kind == vm.EventPass {

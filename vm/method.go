@@ -60,13 +60,19 @@ type Params struct {
 	Postcopy          bool          `json:",omitempty"` // armed: the VM may be switched to post-copy in flight
 }
 
+// SafeMultifd is over how many channels walm compresses by itself. Over several QEMU can hang for good when the move is cancelled or
+// its stream breaks: its migration thread waits for a channel's thread that has ended because another channel's failed, and which told
+// nobody (multifd_send_sync_main and multifd_send_thread, migration/multifd.c, up to 10.0 at least). The VM runs on at the source and
+// cannot migrate until its process is started anew. One channel's thread ends for its own failure only, and tells.
+const SafeMultifd = 1
+
 // QEMU's own defaults, the same from 7.2 to 10.2 (migration/options.c).
 const (
 	DefaultDowntimeLimit     = 300 * time.Millisecond
 	DefaultThrottleInitial   = 20
 	DefaultThrottleIncrement = 10
 	DefaultThrottleMax       = 99
-	DefaultMultifd           = 2 // channels, of those who ask for several
+	DefaultMultifd           = 2 // channels, of those who ask for several; see SafeMultifd
 	// MaxDowntimeLimit is the largest downtime limit that QEMU takes (MAX_MIGRATE_DOWNTIME_SECONDS).
 	MaxDowntimeLimit = 2000 * time.Second
 )

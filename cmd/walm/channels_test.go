@@ -10,7 +10,7 @@ import (
 // TestChannels: what the user says of channels and compression goes before what is tried.
 func TestChannels(t *testing.T) {
 	plain := vm.Params{Postcopy: true, Preempt: true}
-	packed := vm.Params{Multifd: 2, Compression: vm.Zstd}
+	packed := vm.Params{Multifd: vm.SafeMultifd, Compression: vm.Zstd}
 	for _, tt := range []struct {
 		name        string
 		said, tried vm.Params
@@ -22,7 +22,7 @@ func TestChannels(t *testing.T) {
 		{"so many channels, compression tried", vm.Params{Multifd: 4}, packed, vm.Params{Multifd: 4, Compression: vm.Zstd}},
 		{"no compression", vm.Params{Compression: unpacked}, packed, vm.Params{}},
 		{"no compression, but channels", vm.Params{Compression: unpacked, Multifd: 3}, packed, vm.Params{Multifd: 3}},
-		{"zlib", vm.Params{Compression: vm.Zlib}, plain, vm.Params{Multifd: 2, Compression: vm.Zlib}},
+		{"zlib", vm.Params{Compression: vm.Zlib}, plain, vm.Params{Multifd: vm.SafeMultifd, Compression: vm.Zlib}},
 		{"zlib over more", vm.Params{Compression: vm.Zlib, Multifd: 5}, packed, vm.Params{Multifd: 5, Compression: vm.Zlib}},
 	} {
 		m := migration{tune: tt.said}

@@ -191,7 +191,7 @@ func (m *migration) channels(p vm.Params) vm.Params {
 	case unpacked:
 		p.Multifd, p.Compression = 0, ""
 	default:
-		p.Multifd, p.Compression = max(p.Multifd, vm.DefaultMultifd), c
+		p.Multifd, p.Compression = max(p.Multifd, vm.SafeMultifd), c
 	}
 	if m.tune.Multifd > 0 {
 		p.Multifd = m.tune.Multifd

@@ -132,7 +132,9 @@ func (v *VM) putAway(ctx context.Context) error {
 		return nil
 	}
 	var failed error
+	var last vm.Status
 	err := v.wait(ctx, func(m migration) bool {
+		last = m.Status
 		if m.active() || m.Status == vm.StatusNone {
 			return true // it has not ended, or there was none
 		}
@@ -141,9 +143,19 @@ func (v *VM) putAway(ctx context.Context) error {
 		return failed != nil || !slices.ContainsFunc(connected, func(x struct{ Type string }) bool { return x.Type == "migration" })
 	})
 	if err = errors.Join(err, failed); err != nil {
-		return fmt.Errorf("leave the settings as they are until QEMU has put its migration away: %w", err)
+		return fmt.Errorf("%s: %w", v.busy(last), err)
+	}
+	if last == vm.StatusCancelling {
+		return errors.New(v.busy(last))
 	}
 	return nil
+}
+
+// busy says of a QEMU that is not done with a migration what that means. One that waits for an ended channel is never done; see
+// vm.SafeMultifd.
+func (v *VM) busy(s vm.Status) string {
+	return fmt.Sprintf("QEMU %s has not put its migration away, which is %s, and takes no settings and no other migration until it has:"+
+		" if it does not, start it anew", v.Version, s)
 }
 
 // dropCopies ends the copies of disks that a walm left behind which is gone: nothing at either end tells of them but their

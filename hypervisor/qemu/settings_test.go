@@ -170,7 +170,7 @@ func TestRelease(t *testing.T) {
 			source.reply("query-yank", func(qmptest.Command) (any, error) { return []object{{"type": "migration"}}, nil })
 			source.did()
 			err := p.Do(t.Context(), vm.Act{Kind: vm.ActRelease})
-			if err == nil || !strings.Contains(err.Error(), "until QEMU has put its migration away") {
+			if err == nil || !strings.Contains(err.Error(), "until it has: if it does not, start it anew") {
 				t.Errorf("it gives back with %v", err)
 			}
 			if did := source.did(); len(did) > 0 {
