@@ -128,7 +128,7 @@ func remained(e Evidence) (Result, string) {
 		return slices.ContainsFunc(e.Events, func(ev vm.Event) bool { return ev.Kind == kind && ev.Side == side })
 	}
 	switch {
-	case unfinished(src):
+	case unfinished(src) && src.Status != vm.StatusCancelling:
 		return Unknown, fmt.Sprintf("the source runs the VM, and the migration has not ended: %q", src.Status)
 	case dst.Run == vm.RunStateUnknown && (happened(vm.EventStop, vm.Source) || happened(vm.EventResume, vm.Destination)):
 		// Until the source has stopped, the destination has nothing to run; from then on only it can tell.
@@ -136,6 +136,8 @@ func remained(e Evidence) (Result, string) {
 			", and the switch had begun"
 	case src.Status == vm.StatusCancelled:
 		return Cancelled, "it was cancelled, and the VM runs at the source"
+	case src.Status == vm.StatusCancelling: // what is being cancelled is not handed over
+		return Cancelled, "it was cancelled, which the source's QEMU has not ended, and the VM runs at the source"
 	}
 	return Stayed, "the VM runs at the source" + because(src) + because(dst)
 }

@@ -27,6 +27,7 @@ func (m *Machine) lingers(now time.Time, e vm.Ends) bool {
 }
 
 func (m *Machine) endLingering(now time.Time, e vm.Ends) []vm.Act {
-	return m.end(now, m.stayed(e.Source.Status), m.because(fmt.Sprintf("the VM runs at the source, whose QEMU has been cancelling the migration for"+
-		" %s and may never be done: until its process is started anew the VM cannot migrate", now.Sub(m.cancelling).Round(time.Second))))
+	return m.end(now, m.stayed(e.Source.Status), m.because(fmt.Sprintf("the VM runs at the source, whose QEMU has not ended the cancelled"+
+		" migration in %s: end the destination's QEMU, which has no whole copy; if that does not help, the VM cannot migrate until its own is started"+
+		" anew", now.Sub(m.cancelling).Round(time.Second))))
 }

@@ -21,7 +21,7 @@ func DefaultHost() Host {
 		Finish:       4 * time.Millisecond,
 		FaultService: time.Millisecond,
 		DiskRate:     400e6,
-		PackRate:     140e6,
+		PackRate:     225e6,
 		Source:       "default",
 	}
 }
@@ -121,11 +121,16 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 			out = append(out, fmt.Sprintf("it touches %v that keep their content: if it writes what is there already, which no look from outside tells, it has to be sent again and again", all))
 		}
 	}
-	if f.Params.Multifd > 2 {
-		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", f.Params.Multifd))
+	n := f.Params.Multifd
+	if n > vm.SafeMultifd {
+		out = append(out, fmt.Sprintf("with %d channels QEMU may hang when the move is cancelled or its stream breaks: the VM then runs on at the source, and cannot"+
+			" migrate until it is started anew; with one channel it does not", n))
 	}
-	if most := vm.Rate(f.Params.Multifd) * h.PackRate; f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, t, 0)) {
-		out = append(out, fmt.Sprintf("%d channels compress %v at most, which keeps the link from being full", f.Params.Multifd, most))
+	if n > 2 {
+		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", n))
+	}
+	if most := vm.Rate(packing(h, f.Method, n)); f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, t, 0)) {
+		out = append(out, fmt.Sprintf("the link is not kept full: to compress goes at %v at most over %s", most, channelsOf(n)))
 	}
 	if f.Params.Compression != "" && f.Params.Compression != vm.Zstd {
 		out = append(out, fmt.Sprintf("%s is forecast as zstd, and was slower and took up to 1.5 cores where it was tried", f.Params.Compression))
@@ -137,4 +142,11 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 		out = append(out, fmt.Sprintf("a failure of host or link within %.3g s of it loses the VM", f.Exposure.Mid.Seconds()))
 	}
 	return out
+}
+
+func channelsOf(n int) string {
+	if n == 1 {
+		return "one channel"
+	}
+	return fmt.Sprintf("%d channels", n)
 }

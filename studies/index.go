@@ -41,6 +41,7 @@ func Index() ([]byte, error) {
 		"[remote-source](remote-source/README.md), forecasts from the host and from elsewhere;\n"+
 		"[faults](faults/README.md), one thing that goes wrong in each phase of each method;\n"+
 		"[killed](killed/README.md), walm killed at random instants;\n"+
+		"[cancels](cancels/README.md), cancelled moves over one channel and over two, and the QEMUs that never end them;\n"+
 		"[kvm-hosts](kvm-hosts/README.md), moves between hosts with KVM, which are switched off on the way;\n"+
 		"[fuzzed](fuzzed/README.md), what each parser was given.\n")
 	return b.Bytes(), nil

@@ -156,7 +156,7 @@ func tuneFlags(fs *pflag.FlagSet, t *vm.Params, noPreempt *bool, rate func(strin
 		"what the link carries once the VM stands still, for a downtime limit to be\nreckoned with (QEMU 8.2; default: what the stream reaches, under its cap)", rate)
 	parsed(fs, &t.PostcopyBandwidth, "postcopy-bandwidth", "RATE", "", "cap on post-copy's background stream (default: none)", rate)
 	parsed(fs, &t.Passes, "passes", "N", "", "hybrid: pre-copy passes before the switch (default 1)", count)
-	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream)", count)
+	parsed(fs, &t.Multifd, "multifd", "N", "", "parallel channels for pre-copy (default: one stream; several can hang QEMU when the move is cancelled)", count)
 	parsed(fs, &t.Compression, "compression", "NAME", "", "how what channels carry is packed: zstd, zlib or none (default: zstd where it pays)", packing)
 	fs.BoolVar(noPreempt, "no-preempt", false, "post-copy without a channel of its own for faulted pages")
 }

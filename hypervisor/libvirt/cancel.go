@@ -47,7 +47,7 @@ func (p *Pair) cancel(ctx context.Context) error {
 const cancels = 3 * time.Second
 
 // breakOff ends a migration that was cancelled and does not get to its end: QEMU then shuts its first connection down alone, and
-// several channels that the destination does not read stay full. libvirt waits for QEMU, but passes commands on to it meanwhile (9.0
+// channels beside it that the destination does not read stay full. libvirt waits for QEMU, but passes commands on to it meanwhile (9.0
 // and 11.3), for which it marks the domain as tainted. With 11.3 the migration then ends, in some 10 s; with 9.0 it does not before the
 // destination's QEMU has.
 func (p *Pair) breakOff(ctx context.Context, c *rpc.Conn) error {

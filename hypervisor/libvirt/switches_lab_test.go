@@ -107,7 +107,7 @@ func (b *bench) heldUp(t *testing.T) {
 	defer d.Close()
 	defer p.Close()
 	destination := b.Host(b.at.Other())
-	plan := decide.Plan{Method: vm.PreCopy, Params: vm.Params{DowntimeLimit: 300 * time.Millisecond, Multifd: 2, Bandwidth: 10e6}}
+	plan := decide.Plan{Method: vm.PreCopy, Params: vm.Params{DowntimeLimit: 300 * time.Millisecond, Multifd: vm.SafeMultifd, Bandwidth: 10e6}}
 	moving, stop := context.WithCancel(ctx)
 	defer stop()
 	copying := make(chan struct{})

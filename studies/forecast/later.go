@@ -15,6 +15,9 @@ func laterParts() []part {
 	}
 	const packed = "compressed"
 	return []part{
+		{scope{"L", "as written down before, of one channel that compresses and of two", written, []string{"packed7"}, false},
+			"as written down before, of one channel that compresses",
+			func(m migration) bool { return m.Params.Multifd == 1 }, map[bool]string{true: "one channel", false: "two"}},
 		whole("J", "page by page", "as written down before, of QEMU 7.2, where dirty bits are armed page by page", "paged"),
 		whole("H", packed, "as written down before, of two channels that compress, real programs among them, with queues that are full by what is on the wire",
 			"packed6"),
