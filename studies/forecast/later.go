@@ -15,6 +15,7 @@ func laterParts() []part {
 	}
 	const packed = "compressed"
 	return []part{
+		whole("O", packed, "as written down before, of one channel that compresses, with how fast it packs alone", "packed8"),
 		{scope{"L", "as written down before, of one channel that compresses and of two", written, []string{"packed7"}, false},
 			"as written down before, of one channel that compresses",
 			func(m migration) bool { return m.Params.Multifd == 1 }, map[bool]string{true: "one channel", false: "two"}},

@@ -48,6 +48,9 @@ func (d *Display) bar(now time.Time, s Status, remaining time.Duration) string {
 	if s.Phase == string(migrate.Postcopying) {
 		head = yellow.Render(head)
 	}
+	if !onward(s) {
+		return head + "  " + strings.Join(facts(now, s, remaining), "  ")
+	}
 	room := d.width() - 1 - lipgloss.Width(head)
 	const least = 12 // of the bar, with the space before it
 	var tail string
@@ -63,7 +66,20 @@ func (d *Display) bar(now time.Time, s Status, remaining time.Duration) string {
 }
 
 func (d *Display) plain(now time.Time, s Status, remaining time.Duration) string {
-	return fmt.Sprintf("%s: %.0f %%, %s", phase(s), 100*d.share, strings.Join(facts(now, s, remaining), ", "))
+	all := strings.Join(facts(now, s, remaining), ", ")
+	if !onward(s) {
+		return phase(s) + ": " + all
+	}
+	return fmt.Sprintf("%s: %.0f %%, %s", phase(s), 100*d.share, all)
+}
+
+// onward says whether the move is on its way, so that there is an end to tell of.
+func onward(s Status) bool {
+	switch migrate.State(s.Phase) {
+	case migrate.Returning, migrate.Failed, migrate.Cancelled, migrate.Paused, migrate.Lost, migrate.Unknown:
+		return false
+	}
+	return true
 }
 
 // phase names where the migration is; of post-copy it says what that means for whoever thinks of stopping it.
@@ -74,6 +90,8 @@ func phase(s Status) string {
 		name = "post-copy, no way back"
 	case s.Phase == string(migrate.Recovering):
 		name = "post-copy interrupted, being taken up again"
+	case s.Phase == string(migrate.Returning):
+		name = "given up, the VM is to run on at the source"
 	case s.Phase == string(migrate.Copying) && s.Progress.Pass > 0:
 		name = fmt.Sprintf("pass %d", s.Progress.Pass)
 	}
@@ -81,6 +99,10 @@ func phase(s Status) string {
 }
 
 func facts(now time.Time, s Status, remaining time.Duration) []string {
+	so := report.Duration(now.Sub(s.Started).Round(100*time.Millisecond)) + " so far"
+	if !onward(s) {
+		return []string{so}
+	}
 	var list []string
 	switch {
 	case s.Phase == string(migrate.Completed), s.Phase == string(migrate.Recovering):
@@ -99,5 +121,5 @@ func facts(now time.Time, s Status, remaining time.Duration) []string {
 	if p.Rate > 0 {
 		list = append(list, p.Rate.String())
 	}
-	return append(list, report.Duration(now.Sub(s.Started).Round(100*time.Millisecond))+" so far")
+	return append(list, so)
 }

@@ -211,3 +211,20 @@ func TestColorful(t *testing.T) {
 		}
 	}
 }
+
+// A move that was given up has no end to tell of, and no share of it.
+func TestGivenUp(t *testing.T) {
+	for _, mode := range []Mode{Bar, Plain} {
+		d, b := display(mode, 100)
+		d.Update(at(1), copying(1, 600*vm.MiB, 4*time.Second))
+		s := copying(1, 600*vm.MiB, 4*time.Second)
+		s.Phase = string(migrate.Returning)
+		d.Update(at(2), s)
+		d.Done()
+		lines := screen(b.String())
+		if last := lines[len(lines)-1]; !strings.Contains(last, "given up, the VM is to run on at the source") || strings.Contains(last, "ends in") ||
+			strings.ContainsAny(last, "%█░") || !strings.Contains(last, "2 s so far") {
+			t.Errorf("mode %v: %q", mode, last)
+		}
+	}
+}
