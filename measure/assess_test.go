@@ -131,6 +131,12 @@ func TestAssess(t *testing.T) {
 			want: Outcome{Result: Cancelled, Passes: 2},
 		},
 		{
+			name:   "cancelled, and never ended",
+			events: []vm.Event{pass(20*ms, 1), status(9000*ms, "cancelling")},
+			ends:   ends("running", "cancelling", "gone", ""), memory: fine,
+			want: Outcome{Result: Cancelled, Passes: 1},
+		},
+		{
 			name:   "failed before the switch",
 			events: []vm.Event{status(9100*ms, "failed")}, ends: stayed, memory: fine,
 			want: Outcome{Result: Stayed},

@@ -8,7 +8,7 @@ import (
 )
 
 // cancelTakes is how long a source may take to end a migration that was cancelled. Milliseconds do, and a stream that holds it up is
-// broken off after seconds. Over several channels QEMU can wait for good for one that has ended (10.0.2, two channels: 8 of the first 100
+// broken off after seconds. Over several channels QEMU can wait for good for one that has ended (10.0.2, two channels: 12 of 203
 // cancels): it says "cancelling" until its process ends, and runs the VM.
 const cancelTakes = 30 * time.Second
 

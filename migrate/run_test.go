@@ -215,3 +215,29 @@ func TestTotalsAreNotWaitedForInVain(t *testing.T) {
 		t.Errorf("it waited for %v, and for %v where the connection was lost", waits[false], waits[true])
 	}
 }
+
+// stubborn takes back nothing that was prepared.
+type stubborn struct{ *migratetest.Sim }
+
+func (s stubborn) Do(ctx context.Context, a vm.Act) error {
+	if a.Kind == vm.ActRelease {
+		return errors.New("it takes no settings")
+	}
+	return s.Sim.Do(ctx, a)
+}
+
+// What is not given back after the end is told.
+func TestLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := migratetest.NewSim(small)
+		defer s.Close()
+		plan := decide.Plan{Method: vm.PreCopy, Params: vm.DefaultParams(vm.PreCopy)}
+		res, err := migrate.Run(t.Context(), stubborn{s}, migrate.New(plan, nil), migrate.Watch{})
+		if err != nil || res.State != migrate.Completed || res.Left != "it takes no settings" {
+			t.Errorf("%s, left %q, %v", res.State, res.Left, err)
+		}
+		if last := res.Notes[len(res.Notes)-1].Text; !strings.Contains(last, res.Left) {
+			t.Errorf("the last note is %q", last)
+		}
+	})
+}

@@ -163,6 +163,20 @@ func TestAbort(t *testing.T) {
 	}
 }
 
+// A QEMU that never ends what was cancelled is not waited for without an end.
+func TestAbortHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("10.0.2")
+		f.is(vm.RunStateRunning, object{"status": "active"})
+		f.reply("migrate_cancel", func(qmptest.Command) (any, error) {
+			f.is(vm.RunStateRunning, object{"status": "cancelling"})
+			return object{}, nil
+		})
+		f.reply("yank", func(qmptest.Command) (any, error) { return object{}, nil })
+		wants(t, f.open(t).Abort(t.Context()), "the VM runs on; but QEMU 10.0.2 has not put its migration away, which is cancelling")
+	})
+}
+
 // Whatever a QEMU answers, reading it neither panics nor loses what was known before.
 func FuzzProgress(f *testing.F) {
 	f.Add([]byte(`{}`))
