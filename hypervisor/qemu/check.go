@@ -50,7 +50,11 @@ func (p *Pair) Check(whole context.Context) ([]Finding, error) {
 	if e := ends.Source; e.Run != vm.RunStateRunning {
 		found("the source's VM is not running but %s", mendStopped(e.Run), e.Run)
 	}
-	if m := (migration{Status: ends.Source.Status}); m.active() {
+	switch m := (migration{Status: ends.Source.Status}); {
+	case m.Status == vm.StatusCancelling:
+		found("the source's QEMU has not ended a migration that was cancelled",
+			"wait for it; if that lasts it never does, and the VM cannot migrate until it is started anew")
+	case m.active():
 		found("the source is migrating already (%s)", "wait for that migration, or cancel it with walm abort", m.Status)
 	}
 	if e := ends.Destination; e.Run != vm.RunStateInmigrate || e.Status != vm.StatusNone {

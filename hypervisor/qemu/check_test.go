@@ -35,6 +35,8 @@ func TestCheck(t *testing.T) {
 			[]string{"not running but postmigrate; it has moved away from here"}},
 		{"a source that migrates", func(s, _ *fake, _ *Pair) { s.is(vm.RunStateRunning, object{"status": "active"}) },
 			[]string{"migrating already (active); wait for that migration, or cancel it with walm abort"}},
+		{"a source that never ended a cancelled one", func(s, _ *fake, _ *Pair) { s.is(vm.RunStateRunning, object{"status": "cancelling"}) },
+			[]string{"has not ended a migration that was cancelled; wait for it; if that lasts"}},
 		{"a source that has come from elsewhere", func(s, _ *fake, _ *Pair) {
 			s.is(vm.RunStateRunning, object{"status": "completed"})
 		}, nil},
