@@ -9,7 +9,8 @@ import (
 // channels are those that compress. Sizes and rates on the wire are in bytes of memory that the VM writes later, to which the rest of
 // a replay reckons.
 type channels struct {
-	packs   float64   // memory that they pack in a second
+	packs   float64   // memory that they pack in a second, of what shrinks
+	base    float64   // what a byte that the VM writes later shrinks to
 	holds   float64   // what they hold that the link has yet to carry
 	carries float64   // what the link carries in a second while the VM runs
 	whole   float64   // the same while it stands still
@@ -20,13 +21,25 @@ type channels struct {
 // they were stopped over 200 to 550 Mbit/s (studies/forecast, packed2 and packed4 of QEMU 10.0: downtime less 45 ms), of the 5.4 that two hold.
 const heldVaries = 0.4
 
+// What hardly shrinks is soon given up: zstd's own benchmark at level 1 packs 311 and 470 MB a second of programs and of text (to 0.46 and
+// 0.20), and 2,600 of random numbers. That what shrinks to next to nothing goes faster as well was not seen (TestPackedByAddress).
+const (
+	shrinking = 0.6 // up to there it takes as long as anything
+	givenUp   = 0.1 // of that time, at least
+)
+
+// pace is how much of what has wire of its bytes on the wire they pack in a second.
+func (c *channels) pace(wire float64) float64 {
+	return c.packs / math.Min(1, math.Max(givenUp, (1-wire*c.base)/(1-shrinking)))
+}
+
 // goes is how long n bytes of memory take, by the link's clock, of which each is wire on it, and what is in flight then: as fast as
 // they are packed, until what the link has yet to carry fills the queues. So a stretch that shrinks to nothing goes while they empty.
 func (c *channels) goes(n, wire, queued, carries float64) (took, after float64) {
 	if n <= 0 {
 		return 0, queued
 	}
-	took = n / c.packs
+	took = n / c.pace(wire)
 	after = queued + n*wire - took*carries
 	if after > c.holds {
 		took, after = took+(after-c.holds)/carries, c.holds

@@ -95,7 +95,7 @@ func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 	if m == vm.StopAndCopy { // nothing comes later
 		base = mean(w.packed, w.content)
 	}
-	c := &channels{packs: packing(w.host, m, p.Multifd), holds: w.queued * w.held / base,
+	c := &channels{packs: packing(w.host, m, p.Multifd), base: base, holds: w.queued * w.held / base,
 		carries: w.bandwidth / base, whole: w.link / base, wire: make([]float64, len(w.packed))}
 	for i, packed := range w.packed {
 		c.wire[i] = packed / base
@@ -105,11 +105,12 @@ func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 		w.bandwidth, w.link = w.overall(c.carries), w.overall(c.whole)
 		return p, base
 	}
-	w.bandwidth, w.link = math.Min(c.carries, c.packs), math.Min(c.whole, c.packs)
+	pace := c.pace(1)
+	w.bandwidth, w.link = math.Min(c.carries, pace), math.Min(c.whole, pace)
 	w.reading *= base
 	if p.Bandwidth > 0 {
 		c.carries = math.Min(c.carries, float64(p.Bandwidth)/base)
-		p.Bandwidth = vm.Rate(math.Min(float64(p.Bandwidth)/base, c.packs))
+		p.Bandwidth = vm.Rate(math.Min(float64(p.Bandwidth)/base, pace))
 	}
 	return p, base
 }
