@@ -56,9 +56,6 @@ func TestSwitches(t *testing.T) {
 				}
 				b.moved(t, libvirt.Options{TLS: true}, plan, func(*libvirt.Domain, migrate.Update) {})
 			})
-			if version != "9.0" { // which waits for the destination's QEMU even so (docs/libvirt.md)
-				t.Run("cancelled while the destination hangs", func(t *testing.T) { b.heldUp(t) })
-			}
 			t.Run("offline", func(t *testing.T) {
 				plan := decide.Plan{Method: vm.Offline, Params: vm.DefaultParams(vm.Offline)}
 				b.moved(t, libvirt.Options{StateDir: "/lab"}, plan, func(*libvirt.Domain, migrate.Update) {})
@@ -92,12 +89,14 @@ func TestSwitches(t *testing.T) {
 					t.Error("nothing was told")
 				}
 			})
+			// Last: libvirt 9.0 takes a while until it knows that the destination is gone.
+			t.Run("cancelled while the destination hangs", func(t *testing.T) { b.heldUp(t) })
 		})
 	}
 }
 
-// heldUp cancels a move over several channels whose destination reads none of them: they are full, and QEMU's cancel alone does
-// not end it.
+// heldUp cancels a move over a channel beside the stream whose destination reads neither: it is full, and QEMU's cancel alone does
+// not end it. libvirt 9.0 waits for the destination's QEMU even so (docs/libvirt.md): the move ends without that.
 func (b *bench) heldUp(t *testing.T) {
 	b.ready(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
