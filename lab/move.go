@@ -85,6 +85,20 @@ func (l *Lab) Verify(ctx context.Context, side vm.Side) error {
 	return err
 }
 
+// Whole says why the guest at a side is not alive with its memory as it was written; nil: it is.
+func (l *Lab) Whole(ctx context.Context, side vm.Side) error {
+	for range 5 { // on a busy machine the heart can be silent for a while
+		beats, err := l.Beats(ctx, side)
+		if err != nil {
+			return err
+		}
+		if beats {
+			return l.Verify(ctx, side)
+		}
+	}
+	return fmt.Errorf("the guest's heart does not beat at the %s", side)
+}
+
 // KillDestination ends the QEMU that waits for the guest, as a crash would.
 func (l *Lab) KillDestination() error { return l.next.kill() }
 

@@ -150,18 +150,7 @@ func cancelled(ctx context.Context, l *lab.Lab, t Trial) (Trial, error) {
 	if err != nil {
 		return t, err
 	}
-	beats := false
-	for range 5 { // on a busy machine the heart can be silent for a while
-		if beats, err = l.Beats(ctx, vm.Source); beats || err != nil {
-			break
-		}
-	}
-	if err == nil && !beats {
-		err = errors.New("the guest's heart does not beat at the source")
-	}
-	if err == nil {
-		err = l.Verify(ctx, vm.Source)
-	}
+	err = l.Whole(ctx, vm.Source)
 	t.Whole = err == nil
 	return t, errors.Join(err, l.Settle(measure.Cancelled))
 }
