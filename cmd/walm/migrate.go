@@ -179,7 +179,7 @@ func (m *migration) forked() error {
 	case m.tune.Multifd > 0:
 		return fmt.Errorf("--multifd does not go with --method %s, which has one stream", method)
 	case m.tune.Compression != "" && m.tune.Compression != unpacked:
-		return fmt.Errorf("--compression does not go with --method %s: only what several channels carry is compressed", method)
+		return fmt.Errorf("--compression does not go with --method %s: only what channels beside the stream carry is compressed", method)
 	}
 	return nil
 }

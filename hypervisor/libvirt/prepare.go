@@ -87,7 +87,7 @@ func (o Options) params(m vm.Method, p vm.Params) rpc.Params {
 // The daemon cannot be asked.
 const preempts rpc.Version = 9001000
 
-// packs is the libvirt that has several channels compress what they carry.
+// packs is the libvirt that has channels compress what they carry.
 const packs rpc.Version = 9001000
 
 // Unable says why libvirt cannot do a method with its parameters for this domain; empty where it can.
@@ -107,9 +107,9 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	case params.Switchover > 0:
 		return "libvirt cannot be told what the link carries at the switchover"
 	case params.Multifd > 0 && vm.LosesChannels(preflight.Version(p.Domain.QEMU).Parts(), preflight.Version(p.emulator).Parts()):
-		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over several channels (mended in 9.2.1)", p.emulator, p.Domain.QEMU)
+		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over channels beside the stream (mended in 9.2.1)", p.emulator, p.Domain.QEMU)
 	case params.Compression != "" && params.Multifd == 0:
-		return "only what several channels carry is compressed: take multifd"
+		return "only what channels beside the stream carry is compressed: take multifd"
 	case params.Compression != "" && p.Domain.Libvirt < packs:
 		return fmt.Sprintf("the source's libvirt %s packs nothing with %s (from %s on)", p.Domain.Libvirt, params.Compression, packs)
 	case params.Multifd > 0 && postcopy:

@@ -38,7 +38,8 @@ const cancels = 2 * time.Second
 // cancel cancels, and breaks the stream off where that does not end it. QEMU shuts the first connection down alone; where there are
 // channels beside it and the destination reads none of them, they stay full and the source is "cancelling" for as long as that
 // takes (10.0). Yank (6.0) shuts down all. It does not help a source that waits for a channel which has ended (vm.SafeMultifd), nor does
-// it keep one from that if it comes first: 2 of 100 hung so, over two channels, where 12 of 203 did that were cancelled alone.
+// it keep one from that if it comes first: 2 of 100 hung so, over two channels, beside 3 of 100
+// that were cancelled alone (studies/cancels).
 func (v *VM) cancel(ctx context.Context) error {
 	if err := v.conn.Do(ctx, "migrate_cancel", nil, nil); err != nil {
 		return err

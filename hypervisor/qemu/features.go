@@ -32,7 +32,7 @@ func (f Features) Has(capability string) bool { return slices.Contains(f.capabil
 // Takes says whether the migration parameter of that name is there.
 func (f Features) Takes(parameter string) bool { return slices.Contains(f.parameters, parameter) }
 
-// Packs says whether what several channels carry can be compressed so.
+// Packs says whether what channels carry can be compressed so.
 func (f Features) Packs(by vm.Compression) bool { return slices.Contains(f.packs, string(by)) }
 
 // String names the QEMU as reports do: "QEMU 10.0.2 (tcg)".

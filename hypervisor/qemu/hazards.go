@@ -26,10 +26,10 @@ func (f Features) CorruptsTCG() string {
 		" start it with -m %dK, or use QEMU 9.0 or later", f.Version, int64((f.RAM-f.Plugged+8*vm.KiB)/vm.KiB))
 }
 
-// skipsMultifd says why pages sent over several channels would be lost.
+// skipsMultifd says why pages sent over channels, one or more, would be lost.
 func skipsMultifd(source, destination qmp.Version) string {
 	if vm.LosesChannels([3]int{source.Major, source.Minor, source.Micro}, [3]int{destination.Major, destination.Minor, destination.Micro}) {
-		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over several channels (mended in 9.2.1): take one channel",
+		return fmt.Sprintf("QEMU %s loses pages that QEMU %s sends over channels beside the stream (mended in 9.2.1): leave multifd and compression out",
 			destination, source)
 	}
 	return ""

@@ -40,7 +40,7 @@ const trigger = "throttle-trigger-threshold"
 // stream reached, which a cap on that keeps low.
 const switchover = "avail-switchover-bandwidth"
 
-// compression is the parameter, since 5.0, that says how what several channels carry is packed.
+// compression is the parameter, since 5.0, that says how what channels carry is packed.
 const compression = "multifd-compression"
 
 // unthrottled is a rate cap that caps nothing, for pipes and stopped VMs.
@@ -124,7 +124,7 @@ func (p *Pair) Unable(m vm.Method, params vm.Params) string {
 	}
 	if params.Compression != "" {
 		if params.Multifd == 0 {
-			return "only what several channels carry is compressed: take multifd"
+			return "only what channels beside the stream carry is compressed: take multifd"
 		}
 		for _, end := range p.ends() {
 			if !end.Packs(params.Compression) {

@@ -190,7 +190,7 @@ func TestUnable(t *testing.T) {
 			want: "multifd does not go with post-copy", otherwise: true},
 		{name: "compression", method: vm.PreCopy, params: vm.Params{Multifd: 2, Compression: vm.Zstd}},
 		{name: "compression of one stream", method: vm.PreCopy, params: vm.Params{Compression: vm.Zstd},
-			want: "only what several channels carry is compressed: take multifd", otherwise: true},
+			want: "only what channels beside the stream carry is compressed: take multifd", otherwise: true},
 		{name: "compression that is not built in", method: vm.PreCopy, params: vm.Params{Multifd: 2, Compression: vm.Zlib},
 			want: "the source's QEMU 10.0.2 was built without zlib", otherwise: true},
 		{name: "return-path at the source", lacks: map[vm.Side]string{vm.Destination: "return-path"}, method: vm.PreCopy},
