@@ -378,3 +378,12 @@ func TestNothingAround(t *testing.T) {
 		}
 	})
 }
+
+// What the move had set and could not give back is a warning of its outcome.
+func TestLeftIsWarnedOf(t *testing.T) {
+	var rec Record
+	settle(&rec, migrate.Result{State: migrate.Completed, Left: "it takes no settings"})
+	if w := rec.Outcome.Warnings; len(w) != 1 || !strings.Contains(w[0], "not all given back: it takes no settings") {
+		t.Errorf("warnings %q", w)
+	}
+}

@@ -20,7 +20,7 @@ const packRateVaries = 0.25
 
 // How fast channels pack beside others and beside the VM, as shares of what one does alone: it packed 223 to 239 MB at 225 to 300 MB/s
 // where the VM stood still, on two cores that the destination unpacks with as well, and at some 180 while the VM ran; two together packed
-// 285 to 350, and 160 to 220 (studies/forecast, packed7, 1 Gbit/s). A host with cores to spare is done sooner.
+// 285 to 350, and 160 to 220 (studies/forecast, packed7, 1 Gbit/s: three guests, one move of each kind). A host with cores to spare is done sooner.
 const (
 	another = 0.2  // each more
 	running = 0.75 // while the VM runs
@@ -105,12 +105,12 @@ func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 		w.bandwidth, w.link = w.overall(c.carries), w.overall(c.whole)
 		return p, base
 	}
-	pace := c.pace(1)
-	w.bandwidth, w.link = math.Min(c.carries, pace), math.Min(c.whole, pace)
+	later := packedAt(c.packs, base)
+	w.bandwidth, w.link = math.Min(c.carries, later), math.Min(c.whole, later)
 	w.reading *= base
 	if p.Bandwidth > 0 {
 		c.carries = math.Min(c.carries, float64(p.Bandwidth)/base)
-		p.Bandwidth = vm.Rate(math.Min(float64(p.Bandwidth)/base, pace))
+		p.Bandwidth = vm.Rate(math.Min(float64(p.Bandwidth)/base, later))
 	}
 	return p, base
 }

@@ -129,8 +129,9 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 	if n > 2 {
 		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", n))
 	}
-	if most := vm.Rate(packing(h, f.Method, n)); f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(packed(t.Compressible, t, 0)) {
-		out = append(out, fmt.Sprintf("the link is not kept full: to compress goes at %v at most over %s", most, channelsOf(n)))
+	ratio := packed(t.Compressible, t, 0)
+	if most := vm.Rate(packedAt(packing(h, f.Method, n), ratio)); f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(ratio) {
+		out = append(out, fmt.Sprintf("the link is not kept full: %v are compressed at most", most))
 	}
 	if f.Params.Compression != "" && f.Params.Compression != vm.Zstd {
 		out = append(out, fmt.Sprintf("%s is forecast as zstd, and was slower and took up to 1.5 cores where it was tried", f.Params.Compression))
@@ -142,11 +143,4 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 		out = append(out, fmt.Sprintf("a failure of host or link within %.3g s of it loses the VM", f.Exposure.Mid.Seconds()))
 	}
 	return out
-}
-
-func channelsOf(n int) string {
-	if n == 1 {
-		return "one channel"
-	}
-	return fmt.Sprintf("%d channels", n)
 }
