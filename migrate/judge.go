@@ -65,6 +65,9 @@ func (k known) judgeMoved(src, dst vm.End) (verdict, string) {
 	switch {
 	case dst.Run == vm.RunStateGone:
 		return lost, "the destination has ended after the VM ran there" + words(dst)
+	case dst.Run == vm.RunStateUnknown && src.Status == vm.StatusPostcopyPaused:
+		return silent, "post-copy is interrupted, and the destination, where the VM runs, does not answer" + words(dst) +
+			": both ends hold a part of the VM, keep both; one that hangs on a missing page only a walm that was connected before reaches"
 	case dst.Run == vm.RunStateUnknown:
 		return silent, "the VM has run at the destination, which does not answer" + words(dst)
 	case dst.Run == vm.RunStateInmigrate: // asked before it ran

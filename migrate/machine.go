@@ -23,7 +23,8 @@ type Machine struct {
 	// Poll is how often Adjust is asked whether or not a pass has begun, each time with the first reading that comes
 	// then: readings come about ten times a second. 0: never.
 	Poll time.Duration
-	// TakeUp is for how long a post-copy that was interrupted is tried to be taken up again. 0: not at all.
+	// TakeUp is for how long a post-copy that was interrupted is tried to be taken up again, and six times as long where its
+	// destination does not answer. 0: not at all.
 	TakeUp time.Duration
 
 	triage func(vm.Ends, Last) Standing // of a recovery

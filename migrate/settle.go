@@ -53,12 +53,12 @@ func (m *Machine) looked(now time.Time, e vm.Ends) []vm.Act {
 	case moved:
 		return m.end(now, Completed, why)
 	case interrupted:
-		if m.takesUpAgain(now) {
+		if m.takesUpAgain(now, m.TakeUp) {
 			return m.takeUpAgain(now, why)
 		}
 		return m.paused(now, why)
 	case silent:
-		if e.Source.Status == vm.StatusPostcopyPaused && m.takesUpAgain(now) {
+		if e.Source.Status == vm.StatusPostcopyPaused && m.takesUpAgain(now, hanging*m.TakeUp) {
 			return m.takeUpAgain(now, why)
 		}
 	case lost:

@@ -14,6 +14,10 @@ const takeUpEvery = 10 * time.Second
 // settling is how long both ends are given to notice that the stream has broken before the first try.
 const settling = 2 * time.Second
 
+// hanging is how many times longer than TakeUp a destination that does not answer is tried: if it hangs on a missing page, all
+// that can still reach it ends with this run, and a later recovery finds nobody (docs/safety.md).
+const hanging = 6
+
 // takeUpAgain keeps an interrupted post-copy alive for as long as TakeUp says. The guest stands still at every page that
 // is missing, and a destination whose main loop waits for one answers no new connection: only the walm that was
 // connected before can take it up, out of band.
@@ -37,7 +41,7 @@ func (m *Machine) hushed(now time.Time) []vm.Act {
 		return nil
 	}
 	why := fmt.Sprintf("nothing has got through to the destination for %s", silence)
-	if m.takesUpAgain(now) {
+	if m.takesUpAgain(now, m.TakeUp) {
 		if m.broke.IsZero() { // neither end is about to notice
 			m.broke = now
 		}
@@ -50,8 +54,8 @@ func (m *Machine) hushed(now time.Time) []vm.Act {
 }
 
 // takesUpAgain says whether there is still time for it.
-func (m *Machine) takesUpAgain(now time.Time) bool {
-	return m.TakeUp > 0 && !m.stop && (m.broke.IsZero() || now.Sub(m.broke) < m.TakeUp)
+func (m *Machine) takesUpAgain(now time.Time, within time.Duration) bool {
+	return within > 0 && !m.stop && (m.broke.IsZero() || now.Sub(m.broke) < within)
 }
 
 // paused ends a move whose post-copy is interrupted.

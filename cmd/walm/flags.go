@@ -110,7 +110,7 @@ func writable(path string) error {
 // takeUpFlag is for how long an interrupted post-copy is tried to be taken up again.
 func takeUpFlag(fs *pflag.FlagSet, to *time.Duration) {
 	parsed(fs, to, "recover-within", "TIME", "10m",
-		"for how long a post-copy that the network interrupts is tried to be taken up\nagain, until Ctrl-C; 0: not at all", func(s string) (time.Duration, error) {
+		"for how long a post-copy that the network interrupts is tried to be taken up\nagain, until Ctrl-C, and six times as long where the destination does not answer\n(it may hang on a missing page, and then this walm alone reaches it); 0: not at all", func(s string) (time.Duration, error) {
 			if s == "0" {
 				return 0, nil
 			}

@@ -54,7 +54,14 @@ func fixture(t *testing.T, l *lab.Lab) migratetest.Fixture {
 				t.Log(err)
 			}
 		},
-		Mend:  func() {},
+		Mend: func() {},
+		Going: func() {
+			for tries, beating := 0, 0; tries < 9 && beating < 2; tries++ { // half of a slow post-copy
+				if beats, _ := l.Beats(t.Context(), vm.Destination); beats {
+					beating++
+				}
+			}
+		},
 		Check: l.Verify,
 		Close: func() {
 			if err := l.Settle(where(t, l)); err != nil {
