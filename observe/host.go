@@ -114,7 +114,7 @@ func (h *Host) look(ctx context.Context) (vm.Trace, error) {
 		if err != nil {
 			return vm.Trace{}, err
 		}
-		t.Compressible, t.Together, t.Packed = packing.alone, packing.together, packing.slices
+		t.Compressible, t.Together, t.Packed, t.Packs = packing.alone, packing.together, packing.slices, packing.rate
 	} else if t.Compressible, err = mem.compressible(pick(addrs, few(filled, n/packedEvery))); err != nil {
 		return vm.Trace{}, err
 	}

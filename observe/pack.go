@@ -1,8 +1,12 @@
 package observe
 
 import (
+	"runtime"
+	"time"
+
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"walm/vm"
 )
@@ -27,13 +31,17 @@ type packing struct {
 	alone    float64   // each by itself (S2)
 	together float64   // how many times as much is saved in rows, as QEMU's channels pack 128 at a time; 0: next to nothing is saved
 	slices   []float64 // in rows, by address
+	rate     vm.Rate   // of a core that packs rows
 }
 
 // sums are of the bytes that pages come to, before and after.
-type sums struct{ whole, alone, inRows int }
+type sums struct {
+	whole, alone, inRows int
+	took                 time.Duration // of a core, for the rows
+}
 
 func (s *sums) add(more sums) {
-	s.whole, s.alone, s.inRows = s.whole+more.whole, s.alone+more.alone, s.inRows+more.inRows
+	s.whole, s.alone, s.inRows, s.took = s.whole+more.whole, s.alone+more.alone, s.inRows+more.inRows, s.took+more.took
 }
 
 // packing packs those of a look's pages that were filled: an eighth of them each by itself, and rows of their neighbours.
@@ -52,6 +60,8 @@ func (m *memory) packing(blocks []vm.Block, addrs []uint64, filled []int) (packi
 		return packing{}, err
 	}
 	defer z.Close()
+	runtime.LockOSThread() // whose time is read
+	defer runtime.UnlockOSThread()
 	for _, i := range few(filled, rows) {
 		got, err := m.inRow(z, neighbours(blocks, addrs[i]))
 		if err != nil {
@@ -72,6 +82,9 @@ func summed(alone, rowed []sums) (p packing) {
 	p.alone = float64(all.alone) / float64(max(all.whole, 1))
 	if all.whole == 0 || rows.alone == 0 {
 		return p
+	}
+	if rows.took > 0 {
+		p.rate = vm.Rate(float64(rows.whole) / rows.took.Seconds())
 	}
 	if saved := rows.whole - rows.alone; saved > rows.whole/50 {
 		p.together = max(1, float64(rows.whole-rows.inRows)/float64(saved))
@@ -125,7 +138,20 @@ func (m *memory) inRow(z *zstd.Encoder, row []uint64) (sums, error) {
 		return sums{}, nil
 	}
 	into := make([]byte, s2.MaxEncodedLen(int(vm.Page)))
-	return sums{len(pages), len(pages) - saved(pages, into), min(len(z.EncodeAll(pages, nil)), len(pages))}, nil
+	all := sums{whole: len(pages), alone: len(pages) - saved(pages, into)}
+	began := onCore()
+	all.inRows = min(len(z.EncodeAll(pages, nil)), len(pages))
+	all.took = onCore() - began
+	return all, nil
+}
+
+// onCore is how long this thread has been on a core: what others took of it meanwhile is not packing's.
+func onCore() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
 }
 
 // batches cuts indices where what they belong to changes.

@@ -144,7 +144,7 @@ func draw(walking float64, t vm.Trace, l vm.Link, h Host, z, jitter func() float
 	shrinks := z()
 	w.packed = w.packs(t, shrinks)
 	w.repacked = math.Max(leastPacked, packed(cmp.Or(t.Rewritten, t.Compressible), t, shrinks))
-	w.host.PackRate *= vm.Rate(math.Exp(packRateVaries * z()))
+	w.packsAt = packsAt(h, t) * math.Exp(packRateVaries*z())
 	w.held = math.Exp(heldVaries * z())
 	return w
 }

@@ -50,7 +50,7 @@ type Host struct {
 	Finish       time.Duration // last byte sent → source has nothing of the VM
 	FaultService time.Duration // a remote page fault, link unloaded
 	DiskRate     vm.Rate       // offline: writing and reading the state file
-	PackRate     vm.Rate       // memory that one channel compresses in a second while the VM stands still
+	PackRate     vm.Rate       // memory that one channel compresses in a second while the VM stands still, where no look tells it
 	Source       string        // "default" or where they were fitted
 	Rules        vm.Rules      `json:",omitzero"` // of the source's hypervisor; not fitted
 	Widths       Widths        `json:",omitzero"` // of the intervals, as the pair's outcomes asked for

@@ -38,6 +38,7 @@ type world struct {
 	rhythm    rhythm                      // when it works: dirty tells of that time
 	packed    []float64                   // bytes on the wire of a byte of memory that channels compress, for each of content's slices
 	repacked  float64                     // the same of what the VM writes
+	packsAt   float64                     // bytes of memory that one channel packs in a second while the VM stands still
 	held      float64                     // factor on what channels hold that compress, about 1
 	channels  *channels                   // that compress; nil: nobody does
 	host      Host

@@ -112,6 +112,7 @@ type Trace struct {
 	Rewritten    float64   `json:",omitempty"`
 	Together     float64   `json:",omitempty"`
 	Packed       []float64 `json:",omitempty"` // size of the pages that are not zero once neighbours are packed in one go, in equal slices of RAM by address; nil: not known
+	Packs        Rate      `json:",omitempty"` // memory that a core of the host packs so in a second, now; 0: not known
 	Content      []float64 // share of pages that are not zero, in equal slices of RAM by address; nil: not known
 	Curve        Curve
 	Steps        []Step    `json:",omitempty"` // what the look saw of whether the VM writes evenly; nil: not known

@@ -311,10 +311,10 @@ type truth struct {
 }
 
 // running asks for both ends at once: that a VM does not run can take a while to be sure of. Where it seems to run
-// nowhere it asks again: a busy machine can hold a guest's heart up for a second.
+// nowhere it asks again: a busy machine can hold a guest's heart up for seconds.
 func (c *kase) running() map[vm.Side]truth {
 	var here, there truth
-	for range 5 {
+	for range 20 {
 		var both sync.WaitGroup
 		both.Go(func() { here.runs, here.err = c.f.Running(c.ctx, vm.Source) })
 		both.Go(func() { there.runs, there.err = c.f.Running(c.ctx, vm.Destination) })
