@@ -18,12 +18,16 @@ const (
 // that had the guest, the other host and the link to do as well.
 const packRateVaries = 0.25
 
-// How fast channels pack beside others and beside the VM, as shares of what one does alone: it packed 223 to 239 MB at 225 to 300 MB/s
-// where the VM stood still, on two cores that the destination unpacks with as well, and at some 180 while the VM ran; two together packed
-// 285 to 350, and 160 to 220 (studies/forecast, packed7, 1 Gbit/s: three guests, one move of each kind). A host with cores to spare is done sooner.
+// another is how much faster each channel more makes it, as a share of what one does alone: where the VM stood still one packed 223 to
+// 239 MB at 225 to 300 MB/s, on two cores that the destination unpacks with as well, and two together at 285 to 350 (studies/forecast,
+// packed7, 1 Gbit/s: three guests, one move of each kind). A host with cores to spare is done sooner.
+const another = 0.2
+
+// While the VM runs, it and what packs share the cores: channels pack 0.9 of what they do alone beside a vCPU that is busy for 0.4 of the
+// time, and 0.6 beside one that always is (packed10 and packed11, 20 pre-copies on two cores).
 const (
-	another = 0.2  // each more
-	running = 0.75 // while the VM runs
+	besideVM   = 1.1
+	besideBusy = 0.5 // less, of a vCPU that is always busy
 )
 
 // asRows is how many times as much memory a channel packs in a second as a core of the look did, whose zstd is another: 1.3 to 1.6 times, by
@@ -43,11 +47,11 @@ func packsAt(h Host, t vm.Trace) float64 {
 	return asRows * float64(t.Packs) * mean(took, t.Content)
 }
 
-// packing is how many bytes of memory n channels pack in a second of which one packs rate.
-func packing(rate float64, m vm.Method, n int) float64 {
+// packing is how many bytes of memory n channels pack in a second of which one packs rate where the VM stands still.
+func packing(rate, busy float64, m vm.Method, n int) float64 {
 	rate *= 1 + another*float64(n-1)
 	if m != vm.StopAndCopy {
-		rate *= running
+		rate *= math.Min(1, besideVM-besideBusy*busy)
 	}
 	return rate
 }
@@ -112,7 +116,7 @@ func (w *world) pack(m vm.Method, p vm.Params) (vm.Params, float64) {
 	if m == vm.StopAndCopy { // nothing comes later
 		base = mean(w.packed, w.content)
 	}
-	c := &channels{packs: packing(w.packsAt, m, p.Multifd), base: base, holds: w.queued * w.held / base,
+	c := &channels{packs: packing(w.packsAt, w.busy, m, p.Multifd), base: base, holds: w.queued * w.held / base,
 		carries: w.bandwidth / base, whole: w.link / base, wire: make([]float64, len(w.packed))}
 	for i, packed := range w.packed {
 		c.wire[i] = packed / base

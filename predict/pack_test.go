@@ -118,19 +118,40 @@ func TestPack(t *testing.T) {
 // writes text (n = 1 each): 226 MB that came to 75 took one 0.91 s and two 0.80. What hardly shrinks is not held up.
 func TestPacking(t *testing.T) {
 	link := vm.Link{Bandwidth: 118e6}
+	trace := vm.Trace{RAM: 419e6, Zero: 193e6, Together: 1.34, VCPUs: []float64{0.95}}
 	of := func(m vm.Method, channels int, alone float64) Forecast {
 		p := vm.DefaultParams(m)
 		p.Multifd, p.Compression = channels, vm.Zstd
-		trace := vm.Trace{RAM: 419e6, Zero: 193e6, Compressible: alone, Together: 1.34}
+		trace.Compressible = alone
 		return Method(m, p, trace, link, DefaultHost())
 	}
 	one, two := of(vm.StopAndCopy, 1, 0.5).TMT.Mid.Seconds(), of(vm.StopAndCopy, 2, 0.5).TMT.Mid.Seconds()
 	near(t, "one channel's TMT", one, 0.91, 0.2*0.91)
 	near(t, "two channels' TMT", two, 0.80, 0.15*0.80)
-	if running := of(vm.PreCopy, 1, 0.5).TMT.Mid.Seconds(); running < 1.1*one {
-		t.Errorf("%.2f s while the VM runs, %.2f stopped", running, one)
+	busy := of(vm.PreCopy, 1, 0.5).TMT.Mid.Seconds()
+	if busy < 1.2*one {
+		t.Errorf("%.2f s while the VM runs, %.2f stopped", busy, one)
+	}
+	trace.VCPUs = nil
+	if idle := of(vm.PreCopy, 1, 0.5).TMT.Mid.Seconds(); idle > 0.9*busy {
+		t.Errorf("%.2f s beside an idle VM, %.2f beside a busy one", idle, busy)
 	}
 	near(t, "what hardly shrinks", of(vm.PreCopy, 1, 0.99).TMT.Mid.Seconds(), 226/118.+0.1, 0.1)
+}
+
+// TestPackingAsLooked: a host that packed a look's rows twice as fast packs a VM's memory twice as fast, and rows that hardly shrink, which are
+// soon given up, do not make it a faster one.
+func TestPackingAsLooked(t *testing.T) {
+	half := vm.Trace{Content: []float64{1, 1}, Packed: []float64{0.4, 0.4}}
+	at := func(rate vm.Rate, packed ...float64) float64 {
+		looked := half
+		looked.Packs, looked.Packed = rate, packed
+		return packsAt(DefaultHost(), looked)
+	}
+	near(t, "unknown", at(0, 0.4, 0.4), float64(DefaultHost().PackRate), 1)
+	near(t, "twice as fast", at(400e6, 0.4, 0.4), 2*at(200e6, 0.4, 0.4), 1)
+	// Of random numbers ten times as much is packed, so that half of them make it 1/(0.5+0.05) times as fast.
+	near(t, "half of it random numbers", at(200e6/0.55, 0.4, 1), at(200e6, 0.4, 0.4), 1e6)
 }
 
 // TestChannelWarnings: more channels than one are warned of, and a link that packing does not keep full.

@@ -130,7 +130,7 @@ func warnings(f Forecast, t vm.Trace, l vm.Link, h Host) []string {
 		out = append(out, fmt.Sprintf("%d channels are forecast by what two were seen to do", n))
 	}
 	ratio := packed(t.Compressible, t, 0)
-	if most := vm.Rate(packedAt(packing(packsAt(h, t), f.Method, n), ratio)); f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(ratio) {
+	if most := vm.Rate(packedAt(packing(packsAt(h, t), busiest(t), f.Method, n), ratio)); f.Params.Compression != "" && l.Bandwidth > most*vm.Rate(ratio) {
 		out = append(out, fmt.Sprintf("the link is not kept full: %v are compressed at most", most))
 	}
 	if f.Params.Compression != "" && f.Params.Compression != vm.Zstd {

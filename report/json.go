@@ -107,7 +107,7 @@ func newPlan(p decide.Plan) planDoc {
 func newTrace(t vm.Trace) traceDoc {
 	d := traceDoc{moment(t.Taken), seconds(t.Took), t.Source, string(t.Class), number(t.RAM), used(float64(t.Present)),
 		figure{number(t.Zero), number(t.ZeroErr), t.Samples, t.Source}, used(float64(t.Unread)), used(float64(t.Swapped)), used(float64(t.Huge)),
-		used(t.Duplicate), used(t.Compressible), used(t.Rewritten), used(t.Together), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
+		used(t.Duplicate), used(t.Compressible), used(t.Rewritten), used(t.Together), used(float64(t.Packs)), list(t.VCPUs), number(t.NetIn), number(t.NetOut),
 		[]point{}, nil, nil, text(string(t.Access)), list(t.Warnings)}
 	if p := t.Phases; p != nil {
 		d.Phases = &phasesDoc{p.Busy.Seconds(), p.Quiet.Seconds(), p.Pace}

@@ -61,7 +61,7 @@ func Read(r io.Reader) (move.Record, error) {
 func (d traceDoc) value() vm.Trace {
 	t := vm.Trace{Took: duration(d.Took), Source: d.Source, Samples: d.Zero.N, RAM: vm.Bytes(or0(d.RAM)),
 		Present: vm.Bytes(or0(d.Present)), Zero: vm.Bytes(or0(d.Zero.Value)), ZeroErr: vm.Bytes(or0(d.Zero.StdErr)), Unread: vm.Bytes(or0(d.Unread)),
-		Compressible: or0(d.Packed), Rewritten: or0(d.Repacked), Together: or0(d.Together),
+		Compressible: or0(d.Packed), Rewritten: or0(d.Repacked), Together: or0(d.Together), Packs: vm.Rate(or0(d.Packs)),
 		VCPUs: d.VCPUs, NetIn: vm.Rate(or0(d.NetIn)), NetOut: vm.Rate(or0(d.NetOut)), Class: vm.Class(d.Class)}
 	for _, p := range d.Curve {
 		t.Curve = append(t.Curve, vm.Point{Window: duration(p.Window), Dirty: vm.Bytes(or0(p.Dirty.Value)),

@@ -69,6 +69,7 @@ type traceDoc struct {
 	Packed   *float64   `json:"compressed_share"`
 	Repacked *float64   `json:"written_compressed_share"`
 	Together *float64   `json:"compressed_together_times"`
+	Packs    *float64   `json:"compressed_bytes_per_second"`
 	VCPUs    []float64  `json:"vcpu_shares"`
 	NetIn    *float64   `json:"net_in_bytes_per_second"`
 	NetOut   *float64   `json:"net_out_bytes_per_second"`

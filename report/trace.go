@@ -70,6 +70,9 @@ func memory(t vm.Trace) (rows [][]string) {
 	if t.Together > 0 {
 		rows = append(rows, []string{"", fmt.Sprintf("%.2f times as much is saved in a row", t.Together)})
 	}
+	if t.Packs > 0 {
+		rows = append(rows, []string{"", fmt.Sprintf("at %v by a core", t.Packs)})
+	}
 	if n := len(t.Touched); n > 0 {
 		p := t.Touched[n-1]
 		rows = append(rows, []string{"touched", fmt.Sprintf("%s within %s", share(p.Dirty, t.RAM), Duration(p.Window))})

@@ -68,7 +68,7 @@ func learned(all []migration) []migration {
 func experiments() []string {
 	return []string{"synthetic", "unseen", "programs", "unseen2", "programs2", "unseen3", "preempt", "packed", "packed2",
 		"packed-programs", "packed3", "packed4", "packed5", "packed-programs2", "packed6", "packed7", "packed8",
-		"packed9", "packed10", "paged", "crowded", "crowded2", "crowded3"}
+		"packed9", "packed10", "packed11", "packed12", "paged", "crowded", "crowded2", "crowded3"}
 }
 
 // runs are their files.
