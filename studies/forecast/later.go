@@ -15,6 +15,10 @@ func laterParts() []part {
 	}
 	const packed = "compressed"
 	return []part{
+		whole("I", packed, "as written down before, of one channel that compresses, with how fast the look packed and how busy the VM is", "packed12"),
+		whole("E", packed, "as written down before, of one channel that compresses, with how fast the look packed", "packed11"),
+		whole("D", packed, "as written down before, of one channel that compresses over a link of 1 Gbit/s, with a constant for how fast it packs",
+			"packed9", "packed10"),
 		whole("O", packed, "as written down before, of one channel that compresses, with how fast it packs alone", "packed8"),
 		{scope{"L", "as written down before, of one channel that compresses and of two", written, []string{"packed7"}, false},
 			"as written down before, of one channel that compresses",
