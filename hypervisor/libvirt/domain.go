@@ -22,14 +22,24 @@ type Domain struct {
 	pid  int // of its QEMU, 0 where that is not on this host
 }
 
-// Open connects to the libvirt at uri and finds a domain by its name, id or UUID.
-func Open(ctx context.Context, uri, name string) (*Domain, error) {
+// finding bounds the first questions about a domain. libvirt keeps it locked while it ends a QEMU of its: ten seconds after SIGTERM, thirty
+// after SIGKILL (virProcessKillPainfully). A daemon of 9.0 on a starved machine was silent for some 30 s.
+const finding = 45 * time.Second
+
+func dial(ctx context.Context, uri string) (*rpc.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c, err := rpc.Dial(ctx, uri)
+	return rpc.Dial(ctx, uri)
+}
+
+// Open connects to the libvirt at uri and finds a domain by its name, id or UUID.
+func Open(ctx context.Context, uri, name string) (*Domain, error) {
+	c, err := dial(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, finding)
+	defer cancel()
 	d, err := open(ctx, c, name)
 	if err != nil {
 		c.Close()
@@ -50,12 +60,12 @@ func Again(ctx context.Context, uri, name, uuid string) (*Domain, error) {
 	if !errors.Is(err, rpc.NoDomain) {
 		return d, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	c, err := rpc.Dial(ctx, uri)
+	c, err := dial(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	d = &Domain{Domain: rpc.Domain{Name: name, UUID: id, ID: -1}, URI: uri, conn: c}
 	if d.Host, err = c.Hostname(ctx); err != nil {
 		c.Close()
