@@ -226,6 +226,26 @@ func TestLostBlockIsSeen(t *testing.T) {
 	}
 }
 
+// TestReapSparesWhatIsBeingMade: a lab whose folder is there and whose state is not yet belongs to the walm that its id ends in.
+func TestReapSparesWhatIsBeingMade(t *testing.T) {
+	for id, spared := range map[string]bool{fmt.Sprintf("0000x%d", os.Getpid()): true, fmt.Sprintf("0000x%d", 1<<22): false} {
+		s := State{ID: id}
+		if err := os.MkdirAll(s.dir(), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		gone, err := Reap()
+		if err != nil || slices.Contains(gone, id) == spared {
+			t.Errorf("%s: cleared %v, %v", id, gone, err)
+		}
+		if _, err := os.Stat(s.dir()); errors.Is(err, fs.ErrNotExist) == spared {
+			t.Errorf("%s: its folder: %v", id, err)
+		}
+		if err := os.RemoveAll(s.dir()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What a killed lab left on hosts that are off stands against no lab elsewhere; it stays known until one goes there, or until
 // it is to be forgotten.
 func TestReapOfHostsThatAreOff(t *testing.T) {

@@ -88,10 +88,19 @@ func List() ([]State, error) {
 	return all, nil
 }
 
-// Up says whether the lab belongs to somebody: its owner lives, or it was kept.
-func (s State) Up() bool { return s.Kept || s.Owner.Alive() }
+// Up says whether the lab belongs to somebody: its owner lives, or it was kept, or it is being made and has no state yet.
+func (s State) Up() bool {
+	return s.Kept || s.Owner.Alive() || s.Owner == process.Process{} && making(s.ID)
+}
 
 var labID = regexp.MustCompile(`^[0-9a-f]{4}x[0-9]+$`)
+
+// making says whether the walm lives that an id ends in the pid of: what it has only begun is not for others to clear.
+func making(id string) bool {
+	_, owner, _ := strings.Cut(id, "x")
+	pid, err := strconv.Atoi(owner)
+	return err == nil && process.Identify(pid).Alive()
+}
 
 // Forget removes what is here of a lab on hosts that are off for good, and with them all that it had there.
 func (s State) Forget() error {
@@ -127,14 +136,8 @@ func Reap(targets ...string) ([]string, error) {
 	ids, err := netlab.Remains()
 	all = append(all, err)
 	for _, id := range ids {
-		// An id ends in its owner's pid, so that namespaces of a walm that is just starting are left alone. Others
-		// that netlab made are not a lab's.
-		if !labID.MatchString(id) {
-			continue
-		}
-		_, owner, _ := strings.Cut(id, "x")
-		pid, _ := strconv.Atoi(owner)
-		if slices.Contains(up, id) || slices.Contains(gone, id) || process.Identify(pid).Alive() {
+		// Others that netlab made are not a lab's.
+		if !labID.MatchString(id) || slices.Contains(up, id) || slices.Contains(gone, id) || making(id) {
 			continue
 		}
 		gone = append(gone, id)
