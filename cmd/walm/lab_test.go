@@ -32,7 +32,7 @@ import (
 func TestLab(t *testing.T) {
 	b := newBench(t)
 	cmds := commands()
-	cmds["boot"], cmds["monitor"], cmds["verify"], cmds["ends"] = b.boot, b.monitor, b.verify, b.ends
+	cmds["boot"], cmds["monitor"], cmds["verify"], cmds["ends"], cmds["talks"] = b.boot, b.monitor, b.verify, b.ends, talks
 	cmds["start"], cmds["until"], cmds["ended"] = start, until, runEnded
 	cmds["with"], cmds["listeners"] = with, listeners
 	cmds["as"], cmds["cut"], cmds["taken"], cmds["terminal"] = as, cut, occupied, terminal
@@ -238,6 +238,21 @@ func (b *bench) verify(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("the guest on %s is silent", args[0])
 	}
+}
+
+// talks NAME waits until the guest has talked there for a second, ten at most: a QEMU that post-copy is cut off from earlier can hang on a
+// missing page.
+func talks(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: talks NAME")
+	}
+	beats := 0
+	machineOf(ts, args[0]).hears(10*time.Second, func(msg guest.Message) bool {
+		if msg.Kind == wire.Beat {
+			beats++
+		}
+		return beats == 10
+	})
 }
 
 // monitor NAME PATTERN COMMAND... gives a QEMU a command, JSON as it is or the name of one without arguments, until its

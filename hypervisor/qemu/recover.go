@@ -128,9 +128,13 @@ func (p *Pair) Interrupt(ctx context.Context) error {
 		case !hangs && m.Status != vm.StatusPostcopyActive:
 			continue
 		}
+		silent := err
 		err = end.conn.DoOOB(ctx, "migrate-pause", nil, nil)
 		if refused := (*qmp.Error)(nil); hangs && (err == nil || errors.As(err, &refused)) {
 			continue // what it does now it does not say; refused it has noticed by itself
+		}
+		if hangs && errors.Is(err, errors.ErrUnsupported) { // it was never reached
+			return fmt.Errorf("ask the %s for its migration: %w", end.side, silent)
 		}
 		if err != nil {
 			return fmt.Errorf("interrupt the stream at the %s: %w", end.side, err)
